@@ -1,0 +1,175 @@
+// The two ends of a consume stream, in the daemon's own types.
+//
+// rpc makes a SessionStream for each call and hands it to the engine, which
+// answers with a Session. From then on:
+//   rpc → engine: Session's methods, on any thread, never blocking.
+//   engine → rpc: SessionStream's methods, on the session's engine thread.
+// The stream outlives the session's use of it: the engine calls Finish exactly
+// once, last, whatever happened.
+#pragma once
+
+#include <cstdint>
+#include <optional>
+#include <string>
+#include <utility>
+#include <variant>
+#include <vector>
+
+#include "absl/status/status.h"
+#include "absl/time/time.h"
+#include "datapy_kafka/base/error.h"
+#include "datapy_kafka/base/types.h"
+#include "datapy_kafka/ports/record.h"
+
+namespace datapy_kafka::ports {
+
+// ---- client frames ----------------------------------------------------------
+
+// Ids first..last, inclusive.
+struct DeliveryRange {
+  DeliveryId first;
+  DeliveryId last;
+
+  bool operator==(const DeliveryRange&) const = default;
+};
+
+struct Nack {
+  DeliveryId id;
+  std::string error;
+  bool stopping = false;  // the job gave up because it stops
+
+  bool operator==(const Nack&) const = default;
+};
+
+struct AckFrame {
+  std::vector<DeliveryRange> ranges;
+  std::vector<Nack> nacks;
+};
+
+struct ReleaseFrame {
+  uint64_t revocation_id = 0;
+};
+
+struct StopFrame {
+  std::string reason;
+};
+
+using ClientFrame = std::variant<AckFrame, ReleaseFrame, StopFrame>;
+
+// ---- server frames ----------------------------------------------------------
+
+struct StartedFrame {
+  std::string session_id;
+  uint32_t max_in_flight_records = 0;
+  uint64_t max_in_flight_bytes = 0;
+  uint32_t max_attempts = 1;
+  absl::Duration drain_timeout;
+};
+
+struct AssignedFrame {
+  std::vector<PartitionOffset> partitions;
+};
+
+struct RevokedFrame {
+  uint64_t revocation_id = 0;
+  std::vector<TopicPartition> partitions;
+  bool lost = false;
+};
+
+struct Delivery {
+  RecordPtr record;
+  uint32_t attempt = 1;
+};
+
+// Deliveries of one partition with consecutive ids from `first_id`.
+struct DeliveriesFrame {
+  TopicPartition tp;
+  DeliveryId first_id;
+  std::vector<Delivery> deliveries;
+};
+
+struct WithdrawnFrame {
+  TopicPartition tp;
+  DeliveryId through;
+};
+
+struct CommittedFrame {
+  std::vector<PartitionOffset> positions;
+};
+
+struct NoticeFrame {
+  bool warning = false;
+  ErrorReason reason = ErrorReason::kUnspecified;
+  std::string message;
+};
+
+// Values equal those of the API's StopReason.
+enum class StopReason : int { kUnspecified = 0, kClient = 1, kShutdown = 2, kPolicy = 3, kError = 4 };
+
+struct DrainingFrame {
+  StopReason reason = StopReason::kUnspecified;
+  absl::Duration timeout;
+};
+
+// Counts since a session began; see the API's SessionTotals.
+struct SessionTotals {
+  uint64_t delivered = 0;
+  uint64_t acked = 0;
+  uint64_t nacked = 0;
+  uint64_t retried = 0;
+  uint64_t skipped = 0;
+  uint64_t stale_acks = 0;
+  uint64_t commits = 0;
+  uint64_t rebalances = 0;
+  uint64_t delivered_bytes = 0;
+};
+
+struct StoppedFrame {
+  StopReason reason = StopReason::kUnspecified;
+  std::string message;
+  std::optional<PartitionOffset> failed_record;
+  SessionTotals totals;
+  std::vector<PartitionOffset> committed;
+  bool clean = true;
+  uint64_t unacked = 0;
+};
+
+using ServerFrame = std::variant<StartedFrame, AssignedFrame, RevokedFrame, DeliveriesFrame, WithdrawnFrame,
+                                 CommittedFrame, NoticeFrame, DrainingFrame, StoppedFrame>;
+
+// ---- the two ends -----------------------------------------------------------
+
+// Where a session's frames go. What Send queues is bounded by the session's
+// credits: the engine never has more records out than the window allows.
+class SessionStream {
+ public:
+  virtual ~SessionStream() = default;
+
+  // Queues a frame, in order; drops it when the stream is broken. Engine thread.
+  virtual void Send(ServerFrame frame) = 0;
+
+  // The engine has handled the last OnFrame: read the next. Engine thread.
+  virtual void ReadNext() = 0;
+
+  // Ends the call after all that was sent. Once, last. Engine thread.
+  virtual void Finish(absl::Status status) = 0;
+};
+
+// A running session. Thread-safe; no method blocks.
+class Session {
+ public:
+  virtual ~Session() = default;
+
+  // A frame from the client. rpc has one in progress at a time: it reads the
+  // next after ReadNext, which bounds what a hostile client can queue.
+  virtual void OnFrame(ClientFrame frame) = 0;
+
+  // The client sends nothing more; the stream is still open towards it.
+  virtual void OnHalfClose() = 0;
+
+  // The stream is broken or cancelled: nothing reaches the client any more.
+  // The engine still calls Finish.
+  virtual void OnBroken() = 0;
+};
+
+}  // namespace datapy_kafka::ports
