@@ -83,12 +83,16 @@ struct PositionReached {
 struct AckRange {
   DeliveryId first;
   DeliveryId last;
+
+  bool operator==(const AckRange&) const = default;
 };
 
 struct NackedDelivery {
   DeliveryId id;
   std::string error;
   bool stopping = false;  // never resolved by the policy
+
+  bool operator==(const NackedDelivery&) const = default;
 };
 
 struct Acked {

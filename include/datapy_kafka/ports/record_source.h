@@ -19,24 +19,20 @@
 #include "absl/status/status.h"
 #include "absl/time/time.h"
 #include "datapy_kafka/base/types.h"
+#include "datapy_kafka/delivery/machine.h"
 #include "datapy_kafka/ports/record.h"
 
 namespace datapy_kafka::ports {
 
 // Partitions were added and are being read. `offset`: where reading begins,
 // kNoOffset when that is not known yet.
-struct PartitionsAssigned {
-  std::vector<PartitionOffset> partitions;
-};
+using PartitionsAssigned = delivery::Assigned;
 
 // Partitions are to be given up. Not lost: the source keeps them until
 // FinishRevoke. Lost: they are gone already and a commit would be refused; the
 // source still waits for FinishRevoke before it takes part in the next
 // generation. A further revocation never comes before that call.
-struct PartitionsRevoked {
-  std::vector<TopicPartition> partitions;
-  bool lost = false;
-};
+using PartitionsRevoked = delivery::Revoked;
 
 // Records of one partition, in offset order.
 struct RecordsPolled {

@@ -19,32 +19,17 @@
 #include "absl/time/time.h"
 #include "datapy_kafka/base/error.h"
 #include "datapy_kafka/base/types.h"
+#include "datapy_kafka/delivery/machine.h"
 #include "datapy_kafka/ports/record.h"
 
 namespace datapy_kafka::ports {
 
 // ---- client frames ----------------------------------------------------------
 
-// Ids first..last, inclusive.
-struct DeliveryRange {
-  DeliveryId first;
-  DeliveryId last;
-
-  bool operator==(const DeliveryRange&) const = default;
-};
-
-struct Nack {
-  DeliveryId id;
-  std::string error;
-  bool stopping = false;  // the job gave up because it stops
-
-  bool operator==(const Nack&) const = default;
-};
-
-struct AckFrame {
-  std::vector<DeliveryRange> ranges;
-  std::vector<Nack> nacks;
-};
+// The core's own types: what a client acks reaches it as it is.
+using DeliveryRange = delivery::AckRange;
+using Nack = delivery::NackedDelivery;
+using AckFrame = delivery::Acked;
 
 struct ReleaseFrame {
   uint64_t revocation_id = 0;
@@ -112,17 +97,7 @@ struct DrainingFrame {
 };
 
 // Counts since a session began; see the API's SessionTotals.
-struct SessionTotals {
-  uint64_t delivered = 0;
-  uint64_t acked = 0;
-  uint64_t nacked = 0;
-  uint64_t retried = 0;
-  uint64_t skipped = 0;
-  uint64_t stale_acks = 0;
-  uint64_t commits = 0;
-  uint64_t rebalances = 0;
-  uint64_t delivered_bytes = 0;
-};
+using SessionTotals = delivery::Totals;
 
 struct StoppedFrame {
   StopReason reason = StopReason::kUnspecified;
