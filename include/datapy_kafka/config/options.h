@@ -14,6 +14,7 @@
 #include "absl/strings/string_view.h"
 #include "absl/time/time.h"
 #include "datapy_kafka/config/secret.h"
+#include "datapy_kafka/delivery/machine.h"
 
 namespace datapy_kafka::config {
 
@@ -21,7 +22,7 @@ namespace datapy_kafka::config {
 enum class SecurityProtocol : int { kPlaintext = 1, kSsl = 2, kSaslPlaintext = 3, kSaslSsl = 4 };
 enum class SaslMechanism : int { kPlain = 1, kScramSha256 = 2, kScramSha512 = 3 };
 enum class OffsetReset : int { kEarliest = 1, kLatest = 2, kNone = 3 };
-enum class FailureMode : int { kContinue = 1, kRetry = 2, kStop = 3 };
+using FailureMode = delivery::FailureMode;
 
 // "SASL_SSL", "SCRAM-SHA-256", "earliest": as librdkafka and users write them.
 absl::string_view ToString(SecurityProtocol protocol);

@@ -31,7 +31,8 @@
 
 namespace datapy_kafka::delivery {
 
-enum class FailureMode { kContinue, kRetry, kStop };
+// What becomes of a nacked record. Values equal those of the API's FailureMode.
+enum class FailureMode : int { kContinue = 1, kRetry = 2, kStop = 3 };
 
 struct MachineOptions {
   FailureMode failure_mode = FailureMode::kContinue;
@@ -115,8 +116,9 @@ struct CommitFinished {
   std::vector<CommitOutcome> outcomes;
 };
 
-// Why a session drains; the first one wins.
-enum class DrainCause { kClient, kShutdown, kPolicy, kError };
+// Why a session drains; the first one wins. Values equal those of the API's
+// StopReason.
+enum class DrainCause : int { kClient = 1, kShutdown = 2, kPolicy = 3, kError = 4 };
 
 // End cleanly: no more deliveries, wait for acks. `timeout` bounds the wait.
 struct Drain {

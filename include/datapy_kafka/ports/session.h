@@ -88,11 +88,10 @@ struct NoticeFrame {
   std::string message;
 };
 
-// Values equal those of the API's StopReason.
-enum class StopReason : int { kUnspecified = 0, kClient = 1, kShutdown = 2, kPolicy = 3, kError = 4 };
+using StopReason = delivery::DrainCause;
 
 struct DrainingFrame {
-  StopReason reason = StopReason::kUnspecified;
+  StopReason reason = StopReason::kClient;
   absl::Duration timeout;
 };
 
@@ -100,7 +99,7 @@ struct DrainingFrame {
 using SessionTotals = delivery::Totals;
 
 struct StoppedFrame {
-  StopReason reason = StopReason::kUnspecified;
+  StopReason reason = StopReason::kClient;
   std::string message;
   std::optional<PartitionOffset> failed_record;
   SessionTotals totals;
