@@ -62,9 +62,6 @@ class SessionManager {
   uint64_t sessions_ended() const;
   ports::SessionTotals ended_totals() const;
 
-  // True when a session ended because Kafka refused to go on for good.
-  bool any_fatal() const;
-
  private:
   class Impl;
   std::unique_ptr<Impl> impl_;

@@ -1,0 +1,85 @@
+#include "commit_desk.h"
+
+#include <algorithm>
+#include <utility>
+
+namespace datapy_kafka::engine {
+namespace {
+
+constexpr absl::Duration kFirstBackoff = absl::Milliseconds(50);
+constexpr absl::Duration kMaxBackoff = absl::Seconds(2);
+
+delivery::CommitVerdict VerdictOf(const ports::CommitOutcome& outcome) {
+  if (outcome.status.ok()) return delivery::CommitVerdict::kDone;
+  if (outcome.stale) return delivery::CommitVerdict::kStale;
+  if (outcome.retriable) return delivery::CommitVerdict::kRetry;
+  return delivery::CommitVerdict::kFailed;
+}
+
+}  // namespace
+
+std::optional<delivery::CommitFinished> CommitDesk::Answered(const std::vector<ports::CommitOutcome>& outcomes,
+                                                             absl::Time now, ports::LatencyHistogram* latency,
+                                                             absl::Status* failure) {
+  latency->Observe(now - sent_at_);
+  delivery::CommitFinished finished;
+  bool retry = false;
+  for (const ports::CommitOutcome& outcome : outcomes) {
+    const delivery::CommitVerdict verdict = VerdictOf(outcome);
+    finished.outcomes.push_back({outcome.position, verdict});
+    if (verdict == delivery::CommitVerdict::kDone) NoteConfirmed(outcome.position);
+    if (verdict == delivery::CommitVerdict::kFailed && failure->ok()) *failure = outcome.status;
+    retry |= verdict == delivery::CommitVerdict::kRetry;
+  }
+  if (!retry) {
+    backoff_ = absl::ZeroDuration();
+    return finished;
+  }
+  backoff_ = std::clamp(backoff_ * 2, kFirstBackoff, kMaxBackoff);
+  held_ = std::move(finished);
+  held_until_ = now + backoff_;
+  return std::nullopt;
+}
+
+std::optional<delivery::CommitFinished> CommitDesk::Due(absl::Time now) {
+  if (now < held_until_) return std::nullopt;
+  held_until_ = absl::InfiniteFuture();
+  return std::exchange(held_, std::nullopt);
+}
+
+void CommitDesk::Confirmed(const std::vector<ports::CommitOutcome>& outcomes) {
+  for (const ports::CommitOutcome& outcome : outcomes) {
+    if (outcome.status.ok()) NoteConfirmed(outcome.position);
+  }
+}
+
+void CommitDesk::NoteConfirmed(const PartitionOffset& position) {
+  ++confirmed_;
+  last_[position.tp] = position;
+  unreported_[position.tp] = position;
+}
+
+std::vector<PartitionOffset> CommitDesk::TakeReport(absl::Time now, bool final) {
+  if (unreported_.empty() || (!final && now < last_report_ + report_interval_)) return {};
+  last_report_ = now;
+  std::vector<PartitionOffset> report = Sorted(unreported_);
+  unreported_.clear();
+  return report;
+}
+
+std::vector<PartitionOffset> CommitDesk::last_commits() const { return Sorted(last_); }
+
+std::vector<PartitionOffset> CommitDesk::Sorted(const ByPartition& positions) {
+  std::vector<PartitionOffset> sorted;
+  sorted.reserve(positions.size());
+  for (const auto& [tp, position] : positions) sorted.push_back(position);
+  std::sort(sorted.begin(), sorted.end(),
+            [](const PartitionOffset& a, const PartitionOffset& b) { return a.tp < b.tp; });
+  return sorted;
+}
+
+absl::Time CommitDesk::NextDeadline() const {
+  return unreported_.empty() ? held_until_ : std::min(held_until_, last_report_ + report_interval_);
+}
+
+}  // namespace datapy_kafka::engine

@@ -1,0 +1,142 @@
+#include "session_log.h"
+
+#include <spdlog/spdlog.h>
+
+#include <algorithm>
+
+#include "absl/strings/escaping.h"
+#include "absl/strings/str_cat.h"
+#include "absl/strings/str_join.h"
+
+namespace datapy_kafka::engine {
+namespace {
+
+constexpr int kFailureLinesPerSecond = 10;
+constexpr size_t kPartitionsNamed = 12;
+constexpr size_t kErrorTextShown = 512;
+
+template <typename List, typename Format>
+std::string Shorten(const List& list, Format format) {
+  const size_t named = std::min(list.size(), kPartitionsNamed);
+  std::string text = absl::StrJoin(list.begin(), list.begin() + named, ", ", format);
+  if (named < list.size()) absl::StrAppend(&text, " and ", list.size() - named, " more");
+  return text;
+}
+
+// A job's error text may hold anything: no line breaks or controls in the log.
+std::string Quote(const std::string& text) {
+  std::string quoted = absl::Utf8SafeCEscape(text.substr(0, kErrorTextShown));
+  if (text.size() > kErrorTextShown) quoted += "...";
+  return quoted;
+}
+
+std::string Describe(const delivery::ReportFailure& failure) {
+  switch (failure.outcome) {
+    case delivery::FailureOutcome::kSkipped:
+      return "skipped and committed";
+    case delivery::FailureOutcome::kRetrying:
+      return absl::StrCat("again in ", absl::FormatDuration(failure.backoff));
+    case delivery::FailureOutcome::kStopping:
+      return "stopping, as on_error says";
+    case delivery::FailureOutcome::kLeft:
+      return "left uncommitted: it comes again after the restart";
+  }
+  return "";
+}
+
+}  // namespace
+
+std::string Describe(delivery::DrainCause cause) {
+  switch (cause) {
+    case delivery::DrainCause::kClient:
+      return "the job ended it";
+    case delivery::DrainCause::kShutdown:
+      return "the daemon is stopping";
+    case delivery::DrainCause::kPolicy:
+      return "a record failed";
+    case delivery::DrainCause::kError:
+      return "Kafka refused to go on";
+  }
+  return "";
+}
+
+void SessionLog::Started(const config::SessionOptions& options) {
+  spdlog::info("session {} of {} started: group {}, topics {}, cluster {}", session_id_,
+               options.client_name.empty() ? "an unnamed client" : Quote(options.client_name), options.group_id,
+               absl::StrJoin(options.topics, ","), options.connection.DisplayName());
+}
+
+void SessionLog::Assigned(const std::vector<PartitionOffset>& partitions) {
+  const auto format = [](std::string* out, const PartitionOffset& one) {
+    absl::StrAppend(out, ToString(one.tp));
+    if (one.offset != kNoOffset) absl::StrAppend(out, "@", one.offset.value());
+  };
+  spdlog::info("session {}: {} partitions assigned: {}", session_id_, partitions.size(),
+               Shorten(partitions, format));
+}
+
+void SessionLog::Revoked(const std::vector<TopicPartition>& partitions, bool lost) {
+  const auto format = [](std::string* out, const TopicPartition& tp) { absl::StrAppend(out, ToString(tp)); };
+  if (lost) {
+    spdlog::warn("session {}: {} partitions lost to another member: {}; what was in flight comes again there",
+                 session_id_, partitions.size(), Shorten(partitions, format));
+  } else {
+    spdlog::info("session {}: {} partitions revoked: {}", session_id_, partitions.size(),
+                 Shorten(partitions, format));
+  }
+}
+
+void SessionLog::Trouble(const absl::Status& status, bool fatal) {
+  if (fatal) {
+    spdlog::error("session {} cannot go on: {}", session_id_, std::string(status.message()));
+  } else {
+    spdlog::warn("session {}: {}", session_id_, std::string(status.message()));
+  }
+}
+
+bool SessionLog::AdmitFailureLine(absl::Time now) {
+  if (now - second_began_ >= absl::Seconds(1)) {
+    second_began_ = now;
+    lines_this_second_ = 0;
+  }
+  return lines_this_second_++ < kFailureLinesPerSecond;
+}
+
+void SessionLog::RecordFailed(const delivery::ReportFailure& failure, absl::Time now) {
+  if (!AdmitFailureLine(now)) {
+    ++suppressed_;
+    return;
+  }
+  const std::string left_out =
+      suppressed_ == 0 ? "" : absl::StrCat(" (", suppressed_, " more failed records since the last line)");
+  suppressed_ = 0;
+  spdlog::error("session {}: record {} offset {} attempt {} failed: {}; {}{}", session_id_,
+                ToString(failure.tp), failure.offset.value(), failure.attempt, Quote(failure.error),
+                Describe(failure), left_out);
+}
+
+void SessionLog::CommitFailed(const absl::Status& status) {
+  spdlog::error("session {}: a commit was refused: {}", session_id_, std::string(status.message()));
+}
+
+void SessionLog::Draining(delivery::DrainCause cause, absl::Duration timeout, size_t in_flight) {
+  spdlog::info("session {} draining: {}; {} records in flight, at most {}", session_id_, Describe(cause),
+               in_flight, absl::FormatDuration(timeout));
+}
+
+void SessionLog::Ended(const delivery::Finish& finish, const delivery::Totals& totals, absl::Duration lasted,
+                       bool closed_in_time) {
+  spdlog::info(
+      "session {} ended after {}: {}; delivered {}, acked {}, failed {}, retried {}, skipped {}, commits {}",
+      session_id_, absl::FormatDuration(absl::Trunc(lasted, absl::Milliseconds(1))), Describe(finish.cause),
+      totals.delivered, totals.acked, totals.nacked, totals.retried, totals.skipped, totals.commits);
+  if (!finish.clean) {
+    spdlog::warn("session {}: {} records stay unacked at the end of the drain time-out; they come again",
+                 session_id_, finish.unacked);
+  }
+  if (!closed_in_time) {
+    spdlog::warn("session {}: leaving the group took too long and goes on in the background", session_id_);
+  }
+}
+
+}  // namespace datapy_kafka::engine
