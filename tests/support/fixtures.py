@@ -1,0 +1,42 @@
+"""pytest fixtures that all suites share (tests/conftest.py loads them)."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable, Iterator
+from contextlib import ExitStack
+
+import pytest
+
+from support.kafka import KafkaCluster
+from support.sidecar import Sidecar
+
+
+@pytest.fixture(scope="session")
+def kafka() -> Iterator[KafkaCluster]:
+    """One broker of the default version for the whole run, PLAINTEXT; never stop it in a test."""
+    with KafkaCluster("shared") as cluster:
+        yield cluster
+
+
+@pytest.fixture
+def unique(request: pytest.FixtureRequest) -> str:
+    """A name for the test's topics, groups and logs."""
+    return re.sub(r"[^a-zA-Z0-9]+", "-", request.node.name).strip("-").lower()[:80]
+
+
+@pytest.fixture
+def cleanup() -> Iterator[ExitStack]:
+    """Closes what is entered into it, last first."""
+    with ExitStack() as stack:
+        yield stack
+
+
+@pytest.fixture
+def start_sidecar(kafka: KafkaCluster, unique: str, cleanup: ExitStack) -> Callable[..., Sidecar]:
+    """Starts daemons whose "default" connection is the shared broker."""
+
+    def start(*arguments: str, env: dict[str, str] | None = None) -> Sidecar:
+        return cleanup.enter_context(Sidecar(unique, kafka.bootstrap_servers, list(arguments), env))
+
+    return start
