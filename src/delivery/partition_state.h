@@ -1,0 +1,58 @@
+// One partition of the current assignment: its watermark, its open deliveries
+// and the records that wait for credits or for the end of a backoff.
+//
+// Owned by a DeliveryMachine; its address is stable until it is given up.
+#pragma once
+
+#include <cstddef>
+#include <cstdint>
+#include <deque>
+#include <list>
+#include <memory>
+#include <utility>
+
+#include "absl/time/time.h"
+#include "datapy_kafka/base/types.h"
+#include "delivery/open_deliveries.h"
+#include "delivery/partition_tracker.h"
+
+namespace datapy_kafka::delivery {
+
+// A record that was polled and is not (or no longer) delivered.
+struct HeldRecord {
+  Offset offset;
+  int32_t leader_epoch = kNoLeaderEpoch;
+  uint32_t attempt = 1;
+  size_t size_bytes = 0;
+  std::shared_ptr<const void> payload;
+};
+
+struct PartitionState {
+  PartitionState(TopicPartition partition, Epoch assignment) : tp(std::move(partition)), epoch(assignment) {}
+
+  const TopicPartition tp;
+  Epoch epoch;  // a new one when reading starts over
+
+  PartitionTracker tracker;
+  OpenList open;
+  std::deque<HeldRecord> held;
+  size_t held_bytes = 0;
+  Offset read_to = kNoOffset;  // behind the last polled record
+
+  bool revoking = false;  // no more deliveries; the revocation decides
+  bool readable = true;   // as the engine was last told
+  bool in_backoff = false;
+  absl::Time backoff_until;
+
+  // Which of the machine's lists it stands in.
+  bool is_touched = false;
+  bool is_ready = false;
+
+  // ack_timeout: the oldest open delivery and since when it is the oldest.
+  DeliveryId head;
+  absl::Time head_since;
+  bool has_head = false;
+  std::list<PartitionState*>::iterator head_place;
+};
+
+}  // namespace datapy_kafka::delivery
