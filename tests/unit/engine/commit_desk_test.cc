@@ -52,6 +52,7 @@ TEST_F(CommitDeskTest, ARetriableOutcomeWaitsLongerEachTime) {
   EXPECT_EQ(desk_.NextDeadline(), kStart + absl::Milliseconds(100));
   ASSERT_TRUE(desk_.Due(kStart + absl::Milliseconds(100)));
   EXPECT_TRUE(Answer({Done(kP0, 1)}, kStart));
+  desk_.TakeReport(kStart, /*final=*/true);
   EXPECT_FALSE(Answer({Failed(kP0, true, false)}, kStart));
   EXPECT_EQ(desk_.NextDeadline(), kStart + absl::Milliseconds(50)) << "success ends the growth";
 }
