@@ -15,7 +15,6 @@ import sys
 import time
 import uuid
 from collections import Counter
-from dataclasses import asdict
 from typing import Any
 
 import datapy_kafka
@@ -51,7 +50,8 @@ def main() -> int:
 
     with datapy_kafka.connect() as kafka:
         result = kafka.consume(handler=handle, **options)
-    fields = asdict(result)
+    fields = vars(result) | {"committed": {f"{topic}-{each}": offset
+                                           for (topic, each), offset in result.committed.items()}}
     write("result", result=json.loads(json.dumps(fields, default=str)))
     return 0 if result.clean and not result.error else 1
 
