@@ -38,7 +38,11 @@ void DeliveryMachine::Impl::Hold(PartitionState& p, PolledRecord& record) {
   p.held_bytes += record.size_bytes;
   held_bytes_ += record.size_bytes;
   ++held_records_;
-  p.held.push_back({record.offset, record.leader_epoch, 1, record.size_bytes, std::move(record.payload)});
+  HeldRecord& held = p.held.emplace_back();
+  held.offset = record.offset;
+  held.leader_epoch = record.leader_epoch;
+  held.size_bytes = record.size_bytes;
+  held.payload = std::move(record.payload);
 }
 
 void DeliveryMachine::Impl::Pump() {
@@ -61,7 +65,8 @@ void DeliveryMachine::Impl::DeliverTurn(PartitionState& p) {
     OpenDelivery open;
     open.offset = record.offset;
     open.leader_epoch = record.leader_epoch;
-    open.previous_epoch = p.tracker.Deliver(record.offset, record.leader_epoch);
+    open.previous_epoch =
+        record.taken_back ? record.previous_epoch : p.tracker.Deliver(record.offset, record.leader_epoch);
     open.attempt = record.attempt;
     open.size_bytes = record.size_bytes;
     open.delivered_at = now_;
@@ -97,6 +102,7 @@ void DeliveryMachine::Impl::DropHeld(PartitionState& p) {
   MakeUnready(p);
   if (p.held.empty()) return;
   p.tracker.ForgetPosition();
+  if (p.held.front().taken_back) p.tracker.Leave({p.held.front().offset, p.held.front().previous_epoch});
   held_records_ -= p.held.size();
   held_bytes_ -= p.held_bytes;
   p.held_bytes = 0;

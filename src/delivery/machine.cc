@@ -71,9 +71,14 @@ void DeliveryMachine::Impl::LookAtTouched() {
 }
 
 Watermark DeliveryMachine::Impl::CommittableOf(const PartitionState& p) const {
-  std::optional<Watermark> oldest;
-  if (p.open.oldest != kNoOpen) oldest = opens_.at(p.open.oldest).before();
-  return p.tracker.Committable(oldest, !p.held.empty());
+  // What is open stands in front of what is held.
+  std::optional<Watermark> unresolved;
+  if (p.open.oldest != kNoOpen) {
+    unresolved = opens_.at(p.open.oldest).before();
+  } else if (!p.held.empty() && p.held.front().taken_back) {
+    unresolved = Watermark{p.held.front().offset, p.held.front().previous_epoch};
+  }
+  return p.tracker.Committable(unresolved, !p.held.empty());
 }
 
 void DeliveryMachine::Impl::AppendUnconfirmed(const PartitionState& p,

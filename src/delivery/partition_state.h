@@ -18,10 +18,12 @@
 
 namespace datapy_kafka::delivery {
 
-// A record that was polled and is not (or no longer) delivered.
+// A record that was polled and is not delivered, or was taken back.
 struct HeldRecord {
   Offset offset;
   int32_t leader_epoch = kNoLeaderEpoch;
+  bool taken_back = false;
+  int32_t previous_epoch = kNoLeaderEpoch;  // taken back
   uint32_t attempt = 1;
   size_t size_bytes = 0;
   std::shared_ptr<const void> payload;

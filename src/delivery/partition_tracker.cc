@@ -11,17 +11,15 @@ int32_t PartitionTracker::Deliver(Offset offset, int32_t leader_epoch) {
   return previous;
 }
 
-void PartitionTracker::Rewind(Watermark at) { tail_ = at; }
-
 void PartitionTracker::Leave(Watermark at) {
   if (!ceiling_ || at.offset < ceiling_->offset) ceiling_ = at;
 }
 
 void PartitionTracker::ReadUpTo(Offset position) { position_ = std::max(position_, position); }
 
-Watermark PartitionTracker::Committable(std::optional<Watermark> oldest_open, bool held_back) const {
-  Watermark mark = oldest_open.value_or(tail_);
-  if (!oldest_open && !held_back) mark.offset = std::max(mark.offset, position_);
+Watermark PartitionTracker::Committable(std::optional<Watermark> unresolved, bool held_back) const {
+  Watermark mark = unresolved.value_or(tail_);
+  if (!unresolved && !held_back) mark.offset = std::max(mark.offset, position_);
   if (ceiling_ && ceiling_->offset < mark.offset) mark = *ceiling_;
   return mark;
 }

@@ -4,7 +4,7 @@
 // Works on offsets that were delivered, never on offsets that ought to exist:
 // compaction, aborted transactions and control records leave holes. The open
 // deliveries themselves are kept by OpenDeliveries; the tracker is told of the
-// oldest of them. Owned by a DeliveryMachine.
+// first of them. Owned by a DeliveryMachine.
 #pragma once
 
 #include <cstdint>
@@ -24,12 +24,10 @@ struct Watermark {
 
 class PartitionTracker {
  public:
-  // A record goes out, in the order of the partition. Returns the leader epoch
-  // of the one before it, which belongs to the watermark that stops in front.
+  // A record goes out for the first time, in the order of the partition. Returns
+  // the leader epoch of the one before it, which belongs to the watermark that
+  // stops in front.
   int32_t Deliver(Offset offset, int32_t leader_epoch);
-
-  // The record at `at` and all after it will be delivered again.
-  void Rewind(Watermark at);
 
   // The record at `at` stays unresolved for the rest of the assignment.
   void Leave(Watermark at);
@@ -39,9 +37,10 @@ class PartitionTracker {
   // Records that were read will never be delivered: positions mean nothing now.
   void ForgetPosition() { position_ = kNoOffset; }
 
-  // How far may be committed. `oldest_open`: the watermark in front of the
-  // oldest open delivery. `held_back`: records were read but not delivered yet.
-  Watermark Committable(std::optional<Watermark> oldest_open, bool held_back) const;
+  // How far may be committed. `unresolved`: the watermark in front of the first
+  // record that was delivered and is not resolved. `held_back`: records were
+  // read but not delivered yet.
+  Watermark Committable(std::optional<Watermark> unresolved, bool held_back) const;
 
   // Whether `mark` is news to what was offered to a commit, or confirmed.
   bool IsNew(Watermark mark) const { return mark.offset > floor_ && mark.offset > offered_; }

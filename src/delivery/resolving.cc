@@ -83,12 +83,17 @@ FailureOutcome DeliveryMachine::Impl::Fail(OpenRef ref, std::string error, bool 
 }
 
 void DeliveryMachine::Impl::TakeBack(PartitionState& p, OpenRef failed, absl::Duration backoff) {
-  p.tracker.Rewind(opens_.at(failed).before());
   while (true) {
     const OpenRef ref = p.open.newest;
     OpenDelivery& open = opens_.at(ref);
-    const uint32_t attempt = open.attempt + (ref == failed ? 1 : 0);
-    p.held.push_front({open.offset, open.leader_epoch, attempt, open.size_bytes, std::move(open.payload)});
+    HeldRecord& held = p.held.emplace_front();
+    held.offset = open.offset;
+    held.leader_epoch = open.leader_epoch;
+    held.taken_back = true;
+    held.previous_epoch = open.previous_epoch;
+    held.attempt = open.attempt + (ref == failed ? 1 : 0);
+    held.size_bytes = open.size_bytes;
+    held.payload = std::move(open.payload);
     p.held_bytes += open.size_bytes;
     held_bytes_ += open.size_bytes;
     ++held_records_;
