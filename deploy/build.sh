@@ -82,10 +82,7 @@ install_once() {  # STAMP_NAME HASH DESCRIPTION PIP_ARGUMENT...
 }
 
 build_client() {
-  install_once client "$(hash_of client-python proto)" "Installing the Python client" \
-    --force-reinstall --no-deps ./client-python
-  install_once client-deps "$(hash_of client-python/pyproject.toml)" "Installing what the client needs" \
-    ./client-python
+  install_once client "$(hash_of client-python proto)" "Installing the Python client" ./client-python
 }
 
 build_test_environment() {
