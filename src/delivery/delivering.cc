@@ -31,6 +31,7 @@ void DeliveryMachine::Impl::On(PositionReached& event) {
   PartitionState* p = Find(event.tp);
   if (p == nullptr || p->revoking || draining_) return;
   p->tracker.ReadUpTo(event.position);
+  p->read_to = std::max(p->read_to, event.position);
   Touch(*p);
 }
 
@@ -129,6 +130,7 @@ void DeliveryMachine::Impl::StartOver(PartitionState& p) {
   DropHeld(p);
   planner_.Drop(p.tp);
   p.tracker = PartitionTracker();
+  p.read_to = kNoOffset;
   p.epoch = ++last_epoch_;
 }
 

@@ -64,7 +64,7 @@ void DeliveryMachine::Impl::LookAtTouched() {
     UpdateReadable(*p);
     const Watermark mark = CommittableOf(*p);
     if (!p->tracker.IsNew(mark)) continue;
-    p->tracker.Offered(mark.offset);
+    p->tracker.Offered(mark);
     planner_.Offer({p->tp, mark.offset, mark.leader_epoch}, p->epoch);
   }
   touched_.clear();

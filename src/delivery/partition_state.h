@@ -39,7 +39,7 @@ struct PartitionState {
   OpenList open;
   std::deque<HeldRecord> held;
   size_t held_bytes = 0;
-  Offset read_to = kNoOffset;  // behind the last polled record
+  Offset read_to = kNoOffset;  // everything before it was polled or does not exist
 
   bool revoking = false;  // no more deliveries; the revocation decides
   bool readable = true;   // as the engine was last told

@@ -21,7 +21,10 @@ Watermark PartitionTracker::Committable(std::optional<Watermark> unresolved, boo
   Watermark mark = unresolved.value_or(tail_);
   if (!unresolved && !held_back) mark.offset = std::max(mark.offset, position_);
   if (ceiling_ && ceiling_->offset < mark.offset) mark = *ceiling_;
-  return mark;
+  // Up to the first delivered record there is nothing resolved.
+  if (mark.offset <= floor_) mark = {};
+  // What could be committed once still can.
+  return mark.offset < offered_.offset ? offered_ : mark;
 }
 
 void PartitionTracker::Confirmed(Offset offset) { confirmed_ = std::max(confirmed_, offset); }

@@ -43,9 +43,9 @@ class PartitionTracker {
   Watermark Committable(std::optional<Watermark> unresolved, bool held_back) const;
 
   // Whether `mark` is news to what was offered to a commit, or confirmed.
-  bool IsNew(Watermark mark) const { return mark.offset > floor_ && mark.offset > offered_; }
-  bool IsUnconfirmed(Watermark mark) const { return mark.offset > floor_ && mark.offset > confirmed_; }
-  void Offered(Offset offset) { offered_ = offset; }
+  bool IsNew(Watermark mark) const { return mark.offset > offered_.offset; }
+  bool IsUnconfirmed(Watermark mark) const { return mark.offset > confirmed_; }
+  void Offered(Watermark mark) { offered_ = mark; }
   void Confirmed(Offset offset);
   Offset confirmed() const { return confirmed_; }
 
@@ -53,8 +53,8 @@ class PartitionTracker {
   Watermark tail_;                    // behind the last delivered record
   std::optional<Watermark> ceiling_;  // in front of the lowest record that was left
   Offset position_ = kNoOffset;
-  Offset floor_ = kNoOffset;  // the first delivered offset: nothing to commit up to there
-  Offset offered_ = kNoOffset;
+  Offset floor_ = kNoOffset;  // the first delivered offset
+  Watermark offered_;
   Offset confirmed_ = kNoOffset;
 };
 

@@ -130,7 +130,7 @@ void DeliveryMachine::Impl::RunAckTimeouts() {
   while (!draining_ && !heads_.empty()) {
     PartitionState& p = *heads_.front();
     if (p.head_since + *options_.ack_timeout > now_) return;
-    const bool still_head = p.open.oldest != kNoOpen && opens_.at(p.open.oldest).id == p.head;
+    const bool still_head = !p.revoking && p.open.oldest != kNoOpen && opens_.at(p.open.oldest).id == p.head;
     if (still_head) TimeOut(p);
     RefreshHead(p);
   }
