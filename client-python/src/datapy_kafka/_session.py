@@ -1,0 +1,128 @@
+"""One Consume call: the stream, its reading thread, and what the daemon said."""
+
+from __future__ import annotations
+
+import logging
+import queue
+import threading
+from collections import deque
+from collections.abc import Callable
+from typing import Any
+
+import grpc
+
+from ._acks import Outbox
+from ._address import Stub
+from ._errors import KafkaSidecarError, from_rpc_error, reason_name
+from .v1 import sidecar_pb2 as pb
+
+TopicPartition = tuple[str, int]
+Log = logging.Logger | logging.LoggerAdapter[Any]
+
+
+class Session:
+    """A Consume call that is open.
+
+    The reading thread fills `frames` in the order of arrival, with None where
+    the handler's thread should look up. `interrupt` says that `voids` or the
+    end has something for it; the handler's thread alone clears it.
+    """
+
+    def __init__(self, stub: Stub, start: pb.Start, log: Log,
+                 on_committed: Callable[[TopicPartition, int], None]) -> None:
+        self.frames: queue.SimpleQueue[pb.RecordColumns | None] = queue.SimpleQueue()
+        self.interrupt = False
+        # (partition, last void delivery id), and then the revocation to release.
+        self.voids: deque[tuple[list[TopicPartition], int, int]] = deque()
+        self.started: pb.Started | None = None
+        self.draining = False
+        self.ended = threading.Event()
+        self.stopped: pb.Stopped | None = None
+        self.error: KafkaSidecarError | None = None
+        self.outbox = Outbox(start)
+        self._address = stub.address
+        self._log = log
+        self._on_committed = on_committed
+        self._last_id = 0
+        self._call = stub.consume(iter(self.outbox))
+        self._thread = threading.Thread(target=self._read, name="datapy-kafka-reader", daemon=True)
+
+    def open(self) -> None:
+        """Starts to read."""
+        self._thread.start()
+
+    def look_up(self) -> None:
+        """Has the handler's thread look up; may be called inside a signal handler."""
+        self.interrupt = True
+        self.frames.put(None)
+
+    def close(self, timeout_s: float) -> bool:
+        """Half-closes and waits for the daemon's last word; returns whether it came."""
+        self.outbox.half_close()
+        in_time = self.ended.wait(timeout_s)
+        self.abort()
+        return in_time
+
+    def abort(self) -> None:
+        """Ends the call at once."""
+        self._call.cancel()
+        self.outbox.cancel()
+        self._thread.join()
+
+    def _read(self) -> None:
+        try:
+            for response in self._call:
+                if response.HasField("columns"):
+                    columns = response.columns
+                    self._last_id = columns.first_delivery_id + len(columns.offsets) - 1
+                    self.frames.put(columns)
+                else:
+                    self._control(response)
+        except grpc.RpcError as error:
+            self.error = from_rpc_error(error, self._address)
+        finally:
+            self.outbox.cancel()
+            self.ended.set()
+            self.look_up()
+
+    def _control(self, response: pb.ConsumeResponse) -> None:
+        kind = response.WhichOneof("frame")
+        if kind == "started":
+            self.started = response.started
+            self.frames.put(None)
+        elif kind == "committed":
+            self._take_commits(response.committed.partitions)
+        elif kind == "revoked":
+            self._revoked(response.revoked)
+        elif kind == "withdrawn":
+            void = response.withdrawn
+            self.voids.append(([(void.topic, void.partition)], void.through_delivery_id, 0))
+            self.look_up()
+        elif kind == "assigned":
+            self._log.info("Assigned: %s", _names(response.assigned.partitions))
+        elif kind == "notice":
+            notice = response.notice
+            level = logging.WARNING if notice.severity == pb.SEVERITY_WARNING else logging.INFO
+            self._log.log(level, "%s (%s)", notice.message, reason_name(notice.reason))
+        elif kind == "draining":
+            self.draining = True
+            self.look_up()
+        elif kind == "stopped":
+            self.stopped = response.stopped
+            self._take_commits(response.stopped.committed)
+
+    def _take_commits(self, partitions: Any) -> None:
+        for one in partitions:
+            self._on_committed((one.topic, one.partition), one.offset)
+
+    def _revoked(self, revoked: pb.Revoked) -> None:
+        self._log.info("%s: %s", "Lost" if revoked.lost else "Revoked", _names(revoked.partitions))
+        partitions = [(one.topic, one.partition) for one in revoked.partitions]
+        self.voids.append((partitions, self._last_id, 0 if revoked.lost else revoked.revocation_id))
+        self.look_up()
+
+
+def _names(partitions: Any) -> str:
+    names = [f"{one.topic}[{one.partition}]" for one in partitions]
+    more = f" and {len(names) - 20} more" if len(names) > 20 else ""
+    return (", ".join(names[:20]) or "no partitions") + more
