@@ -40,6 +40,8 @@ struct MachineOptions {
   std::vector<absl::Duration> backoff;  // the last entry repeats; not empty
   size_t max_in_flight_records = 10'000;
   size_t max_in_flight_bytes = 32u << 20;
+  // Runs for the oldest open delivery of each partition, from when it became
+  // the oldest: those behind it have not begun.
   std::optional<absl::Duration> ack_timeout;
   absl::Duration drain_timeout = absl::Seconds(30);
   absl::Duration revoke_timeout = absl::Seconds(30);
@@ -74,7 +76,9 @@ struct Polled {
 };
 
 // Reading has passed everything before `position`: with nothing open it can be
-// committed, which moves past control records and compacted tails.
+// committed, which moves past control records and compacted tails. Every record
+// in front of it must have been Polled before: one that comes later makes
+// reading start over.
 struct PositionReached {
   TopicPartition tp;
   Offset position;
