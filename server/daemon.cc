@@ -95,8 +95,9 @@ absl::Status Daemon::StartDevBroker(config::FileOptions* file) {
   connection.name = "default";
   connection.bootstrap_servers = dev_broker_->bootstrap_servers();
   file->connections["default"] = std::move(connection);
-  spdlog::warn("--dev_broker: a Kafka for trying things out at {}, the connection \"default\"; it keeps nothing",
-               dev_broker_->bootstrap_servers());
+  spdlog::warn(
+      "--dev_broker: a Kafka for trying things out at {}, the connection \"default\"; it keeps nothing",
+      dev_broker_->bootstrap_servers());
   return absl::OkStatus();
 }
 
@@ -180,12 +181,9 @@ int Serve(const DaemonOptions& options, config::FileOptions file) {
 
 int RunDaemon(const DaemonOptions& options) {
   ForbidDumps();
-  if (options.action == DaemonOptions::Action::kVersion) {
-    std::cout << "datapy-kafka-sidecar " << Version() << ", librdkafka " << kafka::LibraryVersion() << "\n";
-    return kExitClean;
-  }
   if (options.action == DaemonOptions::Action::kHealth) return AskForHealth(options);
-  if (const absl::Status status = telemetry::SetUpLogging(options.log_level, options.log_format); !status.ok()) {
+  if (const absl::Status status = telemetry::SetUpLogging(options.log_level, options.log_format);
+      !status.ok()) {
     return Fail(status, kExitBadConfiguration);
   }
   absl::StatusOr<config::FileOptions> file = config::Load(options.config_file, config::ProcessEnvironment());

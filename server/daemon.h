@@ -16,7 +16,7 @@ inline constexpr int kExitAddressTaken = 3;
 
 // What the command line and the environment say.
 struct DaemonOptions {
-  enum class Action { kServe, kCheck, kHealth, kVersion };
+  enum class Action { kServe, kCheck, kHealth };
   Action action = Action::kServe;
   std::vector<std::string> listen;
   std::string config_file;

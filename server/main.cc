@@ -1,13 +1,6 @@
 // The daemon: flags, wiring, signals.
-#include <csignal>
-#include <cstdio>
-#include <cstdlib>
 #include <iostream>
-#include <string>
-#include <vector>
 
-#include "absl/flags/flag.h"
-#include "absl/flags/parse.h"
 #include "daemon.h"
 #include "flags.h"
 
