@@ -169,7 +169,6 @@ void SessionLoop::TakeSourceEvent(ports::SourceEvent event) {
       }
     }
   } else if (auto* revoked = std::get_if<ports::PartitionsRevoked>(&event)) {
-    if (!revoked->lost) ReportProgress();
     Feed(std::move(*revoked));
   } else if (const auto* finished = std::get_if<ports::CommitFinished>(&event)) {
     absl::Status failure;
@@ -215,6 +214,8 @@ void SessionLoop::KeepHouse(absl::Time now) {
   ReportProgress();
 }
 
+// Only between polls: the source's positions must not be ahead of the records
+// that the machine has seen.
 void SessionLoop::ReportProgress() {
   const std::vector<ports::PartitionProgress> progress = source_->Progress();
   for (const ports::PartitionProgress& one : progress) {
