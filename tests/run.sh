@@ -121,7 +121,7 @@ suite_fuzz() {
     echo "$target: ${FUZZ_SECONDS:-30} s"
     # New inputs go to the first folder; the corpus in the tree is only read.
     mkdir -p "build/fuzz/new/$target"
-    "build/fuzz/tests/fuzz/$target" -max_total_time="${FUZZ_SECONDS:-30}" -print_final_stats=1 \
+    "$(find build/fuzz -type f -executable -name "$target" | head -n 1)" -max_total_time="${FUZZ_SECONDS:-30}" -print_final_stats=1 \
       -artifact_prefix=build/fuzz/ "build/fuzz/new/$target" "$corpus" 2>&1 | tail -n 20
   done
 }

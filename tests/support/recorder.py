@@ -10,6 +10,7 @@ these besides:
 from __future__ import annotations
 
 import json
+import logging
 import os
 import sys
 import time
@@ -22,6 +23,7 @@ import datapy_kafka
 
 def main() -> int:
     """Runs until it is told to stop; 0 when the run was in order."""
+    logging.basicConfig(level=logging.INFO, stream=sys.stdout, format="%(asctime)s %(levelname)s %(message)s")
     journal = os.open(sys.argv[1], os.O_WRONLY | os.O_APPEND)
     options: dict[str, Any] = json.loads(sys.argv[2])
     failing: dict[str, int] = options.pop("fail", {})
@@ -49,7 +51,11 @@ def main() -> int:
         return {"status": "success"}
 
     with datapy_kafka.connect() as kafka:
-        result = kafka.consume(handler=handle, **options)
+        try:
+            result = kafka.consume(handler=handle, **options)
+        except datapy_kafka.KafkaSidecarError as error:
+            logging.exception("consume() failed")
+            result = error.result or datapy_kafka.ConsumeResult(error=error)
     fields = vars(result) | {"committed": {f"{topic}-{each}": offset
                                            for (topic, each), offset in result.committed.items()}}
     write("result", result=json.loads(json.dumps(fields, default=str)))
