@@ -6,6 +6,7 @@
         kafka.consume(topics=["orders"], group_id="billing", handler=print)
 """
 
+from ._batch import Batch
 from ._client import Client, connect
 from ._connection import KafkaConnectionConfig
 from ._controller import StreamController
@@ -27,6 +28,7 @@ from ._version import __version__
 
 __all__ = [
     "AuthenticationError",
+    "Batch",
     "BrokerUnreachable",
     "Client",
     "ConsumeResult",

@@ -10,13 +10,13 @@ from .v1 import sidecar_pb2 as pb
 
 # Properties whose values nobody may see, and those that hold a secret besides.
 _SECRET_WORDS = ("password", "secret", "token", "pem", "jaas", "key.location")
-_PROTOCOLS = {
+_PROTOCOLS: dict[str, Any] = {
     "PLAINTEXT": pb.SECURITY_PROTOCOL_PLAINTEXT,
     "SSL": pb.SECURITY_PROTOCOL_SSL,
     "SASL_PLAINTEXT": pb.SECURITY_PROTOCOL_SASL_PLAINTEXT,
     "SASL_SSL": pb.SECURITY_PROTOCOL_SASL_SSL,
 }
-_MECHANISMS = {
+_MECHANISMS: dict[str, Any] = {
     "PLAIN": pb.SASL_MECHANISM_PLAIN,
     "SCRAM-SHA-256": pb.SASL_MECHANISM_SCRAM_SHA_256,
     "SCRAM-SHA-512": pb.SASL_MECHANISM_SCRAM_SHA_512,
@@ -102,11 +102,11 @@ class KafkaConnectionConfig:
         config = self.config_dict
         connection = pb.Connection(
             bootstrap_servers=self.bootstrap_servers,
-            security_protocol=_PROTOCOLS.get(self.security_protocol, 0),
+            security_protocol=_PROTOCOLS.get(self.security_protocol),
             properties={key: _text(value) for key, value in config.items() if key not in _OWN_KEYS},
         )
         if self.security_protocol.startswith("SASL_"):
-            connection.sasl.mechanism = _MECHANISMS.get(config.get("sasl.mechanism", "PLAIN"), 0)
+            connection.sasl.mechanism = _MECHANISMS.get(config.get("sasl.mechanism", "PLAIN"))
             connection.sasl.username = config.get("sasl.username", "")
             connection.sasl.password = config.get("sasl.password", "")
         if self.security_protocol.endswith("SSL"):

@@ -6,9 +6,11 @@ import logging
 import queue
 import random
 import time
+from collections.abc import Callable
 from typing import Any
 
 from ._address import Stub
+from ._batch_dispatch import BatchDispatcher
 from ._connection import KafkaConnectionConfig, text_properties
 from ._controller import StreamController
 from ._dispatch import Dispatcher
@@ -49,6 +51,7 @@ class Consumer:
         self.should_stop = self._controller.should_stop
         self._start = options.to_start(
             connection.to_proto(), text_properties(options.properties), client_name(), CLIENT_VERSION)
+        self._handler = self._with_details(options) if options.log_message_details else options.handler
         self._session: Session | None = None
         self._stopping: queue.SimpleQueue[None] = queue.SimpleQueue()
         self.result = ConsumeResult()
@@ -79,6 +82,17 @@ class Consumer:
                 self._controller.cleanup()
             self.summary.log_end()
         return self.result
+
+    def _with_details(self, options: ConsumeOptions) -> Callable[[Any], Any]:
+        def handler(message: Any) -> Any:
+            if options.batch:
+                self.log.info("Processing %r from offset %d", message, message.offsets[0])
+            else:
+                self.log.info("Processing %s[%d] at offset %d", message["topic"],
+                              message["partition"], message["offset"])
+            return options.handler(message)
+
+        return handler
 
     def _on_stop(self) -> None:
         # Maybe inside a signal handler: only puts into simple queues.
@@ -115,7 +129,8 @@ class Consumer:
         session = Session(self._stub, self._start, self.log, self.result.committed.__setitem__)
         self._session = session
         session.open()
-        dispatcher = Dispatcher(session, self._options.handler, self)
+        kind = BatchDispatcher if self._options.batch else Dispatcher
+        dispatcher = kind(session, self._handler, self)
         try:
             if self.should_stop():  # Between the last look and now.
                 self._on_stop()

@@ -66,8 +66,7 @@ class Dispatcher:
 
     def dispatch(self, frame: Frame) -> None:
         """Calls the handler for the records of a frame."""
-        if self.session.started is not None:
-            self.max_attempts = self.session.started.max_attempts
+        self.take_settings()
         records = zip(frame.keys, frame.values, frame.offsets, frame.timestamps, count())
         delivery = frame.first_id
         for topic, partition, size, _ in frame.runs:
@@ -77,11 +76,21 @@ class Dispatcher:
                 size -= part
                 delivery += part
 
+    def take_settings(self) -> None:
+        """Takes over what the daemon said at the start."""
+        if self.session.started is not None:
+            self.max_attempts = self.session.started.max_attempts
+
+    def guards(self, where: TopicPartition) -> bool:
+        """Whether records of a partition must pass `_admits`."""
+        return (self.session.interrupt or self.owner.must_ask or self.ending
+                or where in self._void or where in self._awaited)
+
     def _run(self, frame: Frame, topic: str, partition: int, records: Any, delivery: int) -> None:
         session, handler, outbox, owner = self.session, self.handler, self.session.outbox, self.owner
         raw_headers, where = frame.raw_headers, (topic, partition)
         first, dropped, failed = delivery, 0, 0
-        guarded = owner.must_ask or where in self._void or where in self._awaited or self.ending
+        guarded = self.guards(where)
         outbox.begin_run(delivery)
         try:
             for key, value, offset, timestamp, index in records:

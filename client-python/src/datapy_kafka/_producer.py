@@ -4,15 +4,13 @@ from __future__ import annotations
 
 import threading
 import time
-from collections.abc import Iterator, Mapping
-from dataclasses import dataclass
 from typing import Any
 
 import grpc
 
 from ._address import Stub
 from ._connection import KafkaConnectionConfig, text_properties
-from ._data import Cell, Columns, header_list, to_columns
+from ._data import Columns, header_list, to_columns
 from ._errors import (
     InvalidArgument,
     KafkaSidecarError,
@@ -22,50 +20,15 @@ from ._errors import (
     from_rpc_error,
     reason_name,
 )
-from ._json import utf8
-from ._options import is_number, one_of, show
+from ._produce_options import ProduceOptions
 from ._results import ProduceFailure, ProduceResult
 from ._session import Log
+from ._wire import chunks, fill, header
 from .v1 import sidecar_pb2 as pb
 
-MAX_ROWS, MAX_BYTES = 32_768, 4 << 20
-VALUE_FORMATS = ("json", "string", "bytes")
-ON_SEND_ERROR = ("raise", "log")
 _DEADLINE_SLACK_S = 2.0
 _RETRY_S = 0.1
 _ERRORS_LISTED = 1000
-
-
-@dataclass(frozen=True)
-class ProduceOptions:
-    """The options of produce calls, as `Client.produce` documents them."""
-
-    key_column: str | None = None
-    key_value: Any = None
-    value_format: str = "json"
-    headers: Any = None
-    headers_column: str | None = None
-    flush: bool = True
-    flush_timeout_s: float = 10.0
-    on_send_error: str = "raise"
-    properties: Mapping[str, Any] | None = None
-
-    def problems(self) -> list[str]:
-        """Returns one sentence for each option that is wrong."""
-        found = []
-        if self.value_format not in VALUE_FORMATS:
-            found.append(f"value_format must be {one_of(VALUE_FORMATS)}, not {show(self.value_format)}")
-        if self.on_send_error not in ON_SEND_ERROR:
-            found.append(f"on_send_error must be {one_of(ON_SEND_ERROR)}, not {show(self.on_send_error)}")
-        if not is_number(self.flush_timeout_s, 0.001, 3600):
-            found.append(f"flush_timeout_s must be seconds above 0, not {show(self.flush_timeout_s)}")
-        if self.key_column is not None and self.key_value is not None:
-            found.append("key_column and key_value exclude each other; give one of them")
-        if self.headers is not None and not isinstance(self.headers, (Mapping, list, tuple)):
-            found.append(f"headers must be a dict or a list of (name, value), not {show(self.headers)}")
-        if self.properties is not None and not isinstance(self.properties, Mapping):
-            found.append(f"properties must be a dict, not {show(self.properties)}")
-        return found
 
 
 class Producer:
@@ -87,7 +50,7 @@ class Producer:
         self._connect_timeout_s = connection.connect_timeout_s
         self._base = pb.ProduceRequest(
             connection=connection.to_proto(), properties=text_properties(options.properties),
-            headers=[_header(one) for one in header_list(options.headers)],
+            headers=[header(one) for one in header_list(options.headers)],
             mode=pb.PRODUCE_MODE_DELIVERED if options.flush else pb.PRODUCE_MODE_ENQUEUED)
         self._base.timeout.FromMilliseconds(int(options.flush_timeout_s * 1000))
         self._lock = threading.Lock()
@@ -136,7 +99,7 @@ class Producer:
     def _write(self, topic: str, columns: Columns) -> ProduceResult:
         began, result = time.monotonic(), ProduceResult()
         with self._lock:  # One request after the other keeps the order of a key.
-            for first, last in _chunks(columns):
+            for first, last in chunks(columns):
                 request = self._request(topic, columns, first, last)
                 try:
                     response = self._call(request)
@@ -157,13 +120,13 @@ class Producer:
         request.CopyFrom(self._base)
         request.topic = topic
         wire = request.columns
-        _fill(columns.values[first:last], wire.values, wire.value_bytes, wire.null_values)
+        fill(columns.values[first:last], wire.values, wire.value_bytes, wire.null_values)
         keys = columns.keys[first:last]
         if any(key is not None for key in keys):
-            _fill(keys, wire.keys, wire.key_bytes, wire.null_keys)
+            fill(keys, wire.keys, wire.key_bytes, wire.null_keys)
         for index, headers in enumerate(columns.headers[first:last]):
             if headers:
-                wire.headers.add(index=index, headers=[_header(one) for one in headers])
+                wire.headers.add(index=index, headers=[header(one) for one in headers])
         return request
 
     def _call(self, request: pb.ProduceRequest) -> pb.ProduceResponse:
@@ -206,35 +169,3 @@ class Producer:
             error = SendError(text, reason=reason)
         error.result = result
         raise error
-
-
-def _header(header: tuple[str, bytes | None]) -> pb.Header:
-    return pb.Header(name=header[0], value=header[1])
-
-
-def _fill(cells: list[Cell], texts: Any, raw: Any, nulls: Any) -> None:
-    """Writes a column: as text when every cell is, else as bytes."""
-    if None in cells:
-        nulls.extend(index for index, cell in enumerate(cells) if cell is None)
-        cells = ["" if cell is None else cell for cell in cells]
-    try:
-        texts.extend(cells)
-    except (TypeError, ValueError):  # Bytes among them, or lone surrogates.
-        del texts[:]
-        raw.extend(utf8(cell) if isinstance(cell, str) else cell for cell in cells)
-
-
-def _chunks(columns: Columns) -> Iterator[tuple[int, int]]:
-    """Yields the bounds of requests of at most MAX_ROWS records and about MAX_BYTES."""
-    first, size = 0, 0
-    for index, value in enumerate(columns.values):
-        # Characters, not bytes: the daemon takes far larger requests.
-        length = len(value) if value is not None else 0
-        if index > first and (index - first >= MAX_ROWS or size + length > MAX_BYTES):
-            yield first, index
-            first, size = index, 0
-        size += length
-    if first < len(columns.values):
-        yield first, len(columns.values)
-
-

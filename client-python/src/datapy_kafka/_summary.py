@@ -41,9 +41,10 @@ class Summary:
     def count(self, processed: int, succeeded: int) -> None:
         """Counts records that the handler has had."""
         result = self._result
+        before = result.processed // self._interval
         result.processed += processed
         result.succeeded += succeeded
-        if processed and result.processed % self._interval == 0:
+        if result.processed // self._interval != before:
             self._say()
 
     def count_failure(self, where: TopicPartition, offset: int, attempt: int, error: str,

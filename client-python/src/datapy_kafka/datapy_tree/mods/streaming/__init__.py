@@ -1,0 +1,1 @@
+"""Kafka streaming mods, through the datapy-kafka-sidecar daemon."""
