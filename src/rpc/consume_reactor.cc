@@ -1,0 +1,267 @@
+#include "consume_reactor.h"
+
+#include <spdlog/spdlog.h>
+
+#include <chrono>
+#include <utility>
+
+#include "absl/strings/str_cat.h"
+#include "convert_frames.h"
+#include "convert_session.h"
+#include "datapy_kafka/base/error.h"
+#include "status_details.h"
+
+namespace datapy_kafka::rpc {
+namespace {
+
+using RequestTraits = grpc::SerializationTraits<v1::ConsumeRequest>;
+using ResponseTraits = grpc::SerializationTraits<v1::ConsumeResponse>;
+
+absl::Status Cancelled() { return absl::CancelledError("the client cancelled the call or is gone"); }
+
+absl::Status OutOfOrder(absl::string_view message) {
+  return ErrorBuilder(ErrorReason::kProtocolViolation).Build(message);
+}
+
+}  // namespace
+
+ConsumeReactor::ConsumeReactor(grpc::CallbackServerContext* context, const ConsumeSettings* settings)
+    : context_(context), settings_(settings) {
+  StartRead(&request_);
+}
+
+// ---- reading ----------------------------------------------------------------
+
+void ConsumeReactor::OnReadDone(bool ok) {
+  if (ok) {
+    v1::ConsumeRequest message;
+    const grpc::Status parsed = RequestTraits::Deserialize(&request_, &message);
+    request_.Clear();
+    if (!parsed.ok()) {
+      End(ErrorBuilder(ErrorReason::kInvalidArgument)
+              .Build("a frame is no ConsumeRequest: its bytes are not valid protobuf"));
+    } else if (started_) {
+      TakeFrame(message);
+    } else {
+      TakeStart(message);
+    }
+    return;
+  }
+  if (context_->IsCancelled()) {
+    End(Cancelled());
+    return;
+  }
+  if (!started_) {
+    End(OutOfOrder("the call was closed before its start frame"));
+    return;
+  }
+  std::shared_ptr<ports::Session> session;
+  {
+    absl::MutexLock lock(&mutex_);
+    if (!end_.has_value()) session = session_;
+  }
+  if (session != nullptr) session->OnHalfClose();
+}
+
+void ConsumeReactor::TakeStart(const v1::ConsumeRequest& message) {
+  if (!message.has_start()) {
+    End(OutOfOrder("the first frame of a call must be start"));
+    return;
+  }
+  absl::StatusOr<StartOptions> options =
+      ConvertStart(message.start(), settings_->limits, settings_->max_drain_timeout, settings_->backend);
+  if (!options.ok()) {
+    End(options.status());
+    return;
+  }
+  started_ = true;
+  // Twice the window: a record that was withdrawn may wait beside its next
+  // attempt.
+  const size_t max_records = 2 * size_t{options->session.max_in_flight_records} + Outbox::kMaxBatchRecords;
+  auto outbox = std::make_unique<Outbox>(
+      OutboxOptions{options->columns, options->max_frame_bytes, max_records, settings_->version});
+  {
+    absl::MutexLock lock(&mutex_);
+    if (dropping_) return;
+    outbox_ = std::move(outbox);
+  }
+  references_.fetch_add(1);  // the session's, until Finish
+  auto session = settings_->backend->StartSession(std::move(options->session), this);
+  if (!session.ok()) {
+    End(session.status());
+    Release();
+    return;
+  }
+  bool broken;
+  {
+    absl::MutexLock lock(&mutex_);
+    if (!end_.has_value()) session_ = *session;
+    broken = dropping_;
+  }
+  if (broken) {
+    (*session)->OnBroken();
+  } else {
+    Read();
+  }
+}
+
+void ConsumeReactor::TakeFrame(const v1::ConsumeRequest& message) {
+  absl::StatusOr<ports::ClientFrame> frame = ConvertClientFrame(message);
+  if (!frame.ok()) {
+    End(frame.status());
+    return;
+  }
+  std::shared_ptr<ports::Session> session;
+  {
+    absl::MutexLock lock(&mutex_);
+    session = session_;
+  }
+  // None when the session has ended while the frame was on its way.
+  if (session != nullptr) session->OnFrame(*std::move(frame));
+}
+
+void ConsumeReactor::Read() {
+  absl::MutexLock lock(&mutex_);
+  if (!finished_ && !end_.has_value()) StartRead(&request_);
+}
+
+void ConsumeReactor::ReadNext() { Read(); }
+
+// ---- writing ----------------------------------------------------------------
+
+void ConsumeReactor::Send(ports::ServerFrame frame) {
+  Outbox* outbox;
+  {
+    absl::MutexLock lock(&mutex_);
+    if (dropping_) return;
+    outbox = outbox_.get();
+  }
+  const absl::Status queued = outbox->Push(std::move(frame));
+  if (!queued.ok()) {
+    End(queued);
+    return;
+  }
+  if (BeginWrite()) Pump();
+}
+
+bool ConsumeReactor::BeginWrite() {
+  absl::MutexLock lock(&mutex_);
+  if (writing_ || finished_) return false;
+  writing_ = true;
+  return true;
+}
+
+bool ConsumeReactor::StartNextWrite(Outbox* outbox) {
+  absl::StatusOr<const v1::ConsumeResponse*> message = outbox->Next();
+  if (!message.ok()) {
+    End(message.status());
+    return false;
+  }
+  if (*message == nullptr) return false;
+  bool own_buffer = true;
+  response_.Clear();
+  const grpc::Status encoded = ResponseTraits::Serialize(**message, &response_, &own_buffer);
+  if (!encoded.ok()) {
+    End(ErrorBuilder(ErrorReason::kInternal).Build("a frame could not be encoded"));
+    return false;
+  }
+  StartWrite(&response_);
+  return true;
+}
+
+void ConsumeReactor::Pump() {
+  for (;;) {
+    Outbox* outbox = nullptr;
+    {
+      absl::MutexLock lock(&mutex_);
+      if (!dropping_) outbox = outbox_.get();
+    }
+    if (outbox != nullptr && StartNextWrite(outbox)) return;
+    grpc::Status status;
+    {
+      absl::MutexLock lock(&mutex_);
+      // A frame may have come since Next found none, and left to this writer.
+      if (!dropping_ && outbox != nullptr && !outbox->empty()) continue;
+      if (!end_.has_value()) {
+        writing_ = false;
+        return;
+      }
+      finished_ = true;
+      writing_ = false;
+      status = ToGrpcStatus(*end_);
+      if (timer_set_) timer_.Cancel();
+    }
+    Base::Finish(std::move(status));
+    return;  // nothing of this may be touched any more
+  }
+}
+
+void ConsumeReactor::OnWriteDone(bool ok) {
+  if (!ok) End(Cancelled());
+  Pump();
+}
+
+// ---- ending -----------------------------------------------------------------
+
+void ConsumeReactor::OnCancel() { End(Cancelled()); }
+
+void ConsumeReactor::End(const absl::Status& status) {
+  std::shared_ptr<ports::Session> session;
+  {
+    absl::MutexLock lock(&mutex_);
+    if (dropping_) return;
+    dropping_ = true;
+    end_ = status;
+    session = session_;
+    StartTimer();
+  }
+  if (status.code() != absl::StatusCode::kCancelled) {
+    spdlog::warn("a Consume call of {} ends: {}", context_->peer(), std::string(status.message()));
+  }
+  if (session != nullptr) session->OnBroken();
+  if (BeginWrite()) Pump();
+}
+
+void ConsumeReactor::Finish(absl::Status status) {
+  {
+    absl::MutexLock lock(&mutex_);
+    session_ = nullptr;  // it needs to hear nothing more
+    if (!end_.has_value()) {
+      end_ = std::move(status);
+      StartTimer();
+    }
+  }
+  if (BeginWrite()) Pump();
+  Release();
+}
+
+// A client that does not read holds the last write, and with it the end of the
+// call: cut it off.
+void ConsumeReactor::StartTimer() {
+  if (timer_set_ || finished_) return;
+  timer_set_ = true;
+  references_.fetch_add(1);
+  timer_.Set(std::chrono::system_clock::now() + absl::ToChronoMilliseconds(settings_->end_timeout),
+             [this](bool due) {
+               if (due) {
+                 absl::MutexLock lock(&mutex_);
+                 if (!finished_) context_->TryCancel();
+               }
+               Release();
+             });
+}
+
+void ConsumeReactor::OnDone() {
+  {
+    absl::MutexLock lock(&mutex_);
+    dropping_ = true;
+    if (outbox_ != nullptr) outbox_->Clear();
+  }
+  Release();
+}
+
+void ConsumeReactor::Release() {
+  if (references_.fetch_sub(1) == 1) delete this;
+}
+
+}  // namespace datapy_kafka::rpc
