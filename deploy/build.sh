@@ -87,7 +87,7 @@ build_client() {
 
 build_test_environment() {
   build_client
-  install_once tests "$(hash_of tests/requirements.txt)" "Installing what the tests need" \
+  install_once tests "$(hash_of tests/requirements.txt tests/python/requirements.txt)" "Installing what the tests need" \
     -r tests/requirements.txt
 }
 

@@ -61,7 +61,7 @@ suite_style() {
   need_folder tests/style
   deploy/build.sh all
   deploy/build.sh tests
-  git ls-files '*.cc' '*.h' | xargs clang-format --dry-run --Werror
+  git ls-files '*.cc' '*.h' | xargs build/venv/bin/clang-format --dry-run --Werror
   run-clang-tidy -quiet -p build -j "$(nproc)" "^$ROOT/(src|server)/" >build/clang-tidy.log 2>&1 || {
     grep -E '(warning|error):' -A3 build/clang-tidy.log >&2 || cat build/clang-tidy.log >&2
     return 1

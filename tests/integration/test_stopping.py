@@ -14,7 +14,7 @@ from support.paths import wait_until
 from support.sidecar import Sidecar
 from support.verify import committed, members, produce_numbered, wait_committed_to_end
 
-COUNT, PARTITIONS = 20_000, 4
+COUNT, PARTITIONS = 12_000, 4
 
 
 class Load:
@@ -27,8 +27,9 @@ class Load:
         self.group = name
         self.journal = Journal(name)
         self.daemon: Sidecar = cleanup.enter_context(Sidecar(name, self.servers))
+        # Slow enough that every stop meets records in flight.
         self.job: Job = cleanup.enter_context(
-            recorder(name, self.journal, self.daemon.address, [self.topic], name))
+            recorder(name, self.journal, self.daemon.address, [self.topic], name, sleep_s=0.0003))
         self.wait_for(500)
 
     def wait_for(self, more: int) -> None:
