@@ -36,7 +36,7 @@ def main(seconds: float) -> int:
             return screen.succeeded(message, order, invoice)
 
         if seconds:
-            threading.Timer(seconds, controller.request_stop).start()
+            threading.Timer(seconds, controller.request_stop, ["--seconds"]).start()
         with screen:
             result = kafka.consume(
                 topics=["orders"],
@@ -48,7 +48,7 @@ def main(seconds: float) -> int:
                 controller=controller,
                 properties={"session.timeout.ms": "6000", "statistics.interval.ms": "1000"},
             )
-        screen.summary(result)
+        screen.summary(result, controller.stop_reason)
     return 0 if result.clean else 1
 
 

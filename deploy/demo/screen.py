@@ -73,10 +73,11 @@ class Screen:
         self._show_failure(message, reason, attempts=3)
         return {"status": "error", "error": reason}
 
-    def summary(self, result: Any) -> None:
+    def summary(self, result: Any, stop_reason: str) -> None:
         """Shows what the run came to."""
         self._erase()
-        print(_paint("\nThe job is done.", _BOLD))
+        print(_paint(f"\nStopped by {stop_reason}.", _BOLD), "The record at hand was finished and its ack sent;\n"
+              "what the job had not begun stays in Kafka for its next run.")
         for name, value in (("calls of the handler", result.processed), ("records processed", result.succeeded),
                             ("retries", result.retried), ("given up and skipped", result.skipped),
                             ("seconds", f"{result.duration_s:.1f}"),
@@ -143,8 +144,8 @@ class Screen:
         session = sessions[0]
         committed = sum(max(each.committed, 0) for each in session.partitions)
         lag = sum(max(each.lag, 0) for each in session.partitions)
-        return (f"== {time.monotonic() - self._begun:3.0f} s   {self._records} records, {self._retries} retries, "
-                f"{self._skipped} skipped   committed {committed}   lag {lag}   in flight {session.in_flight_records} ==")
+        return (f"{time.monotonic() - self._begun:3.0f} s | {self._records} records | {self._retries} retries | "
+                f"{self._skipped} skipped | committed {committed} | lag {lag} | in flight {session.in_flight_records}")
 
 
 def _place(message: Message) -> str:
