@@ -15,7 +15,6 @@ import grpc
 import pytest
 from datapy_kafka.v1 import error_pb2
 from datapy_kafka.v1 import sidecar_pb2 as pb
-
 from support.jobs import Journal, recorder
 from support.kafka import KafkaCluster
 from support.paths import free_ports, wait_until

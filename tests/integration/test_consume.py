@@ -10,7 +10,6 @@ from typing import Any
 import datapy_kafka
 import pytest
 from confluent_kafka import Producer
-
 from support.jobs import Journal, recorder
 from support.kafka import KafkaCluster
 from support.paths import wait_until

@@ -7,7 +7,6 @@ from contextlib import ExitStack
 from typing import Any
 
 import pytest
-
 from support.jobs import Job, Journal, recorder
 from support.kafka import KafkaCluster
 from support.paths import wait_until

@@ -7,7 +7,6 @@ from collections.abc import Callable
 from contextlib import ExitStack
 
 import pytest
-
 from support.jobs import Job, Journal, recorder
 from support.kafka import KafkaCluster
 from support.paths import wait_until

@@ -55,7 +55,8 @@ def main() -> int:
             result = kafka.consume(handler=handle, **options)
         except datapy_kafka.KafkaSidecarError as error:
             logging.exception("consume() failed")
-            result = error.result or datapy_kafka.ConsumeResult(error=error)
+            told = error.result
+            result = told if isinstance(told, datapy_kafka.ConsumeResult) else datapy_kafka.ConsumeResult(error=error)
     fields = vars(result) | {"committed": {f"{topic}-{each}": offset
                                            for (topic, each), offset in result.committed.items()}}
     write("result", result=json.loads(json.dumps(fields, default=str)))

@@ -59,16 +59,20 @@ class Api:
 
     def status(self, timeout_s: float = 10) -> pb.GetStatusResponse:
         """GetStatus."""
-        return self._unary("GetStatus", pb.GetStatusResponse)(pb.GetStatusRequest(), timeout=timeout_s)
+        response: pb.GetStatusResponse = self._unary("GetStatus", pb.GetStatusResponse)(
+            pb.GetStatusRequest(), timeout=timeout_s)
+        return response
 
     def check_connection(self, connection: pb.Connection, timeout_s: float = 30) -> pb.CheckConnectionResponse:
         """CheckConnection."""
         call = self._unary("CheckConnection", pb.CheckConnectionResponse)
-        return call(pb.CheckConnectionRequest(connection=connection), timeout=timeout_s)
+        response: pb.CheckConnectionResponse = call(pb.CheckConnectionRequest(connection=connection), timeout=timeout_s)
+        return response
 
     def produce(self, request: pb.ProduceRequest, timeout_s: float = 30) -> pb.ProduceResponse:
         """Produce."""
-        return self._unary("Produce", pb.ProduceResponse)(request, timeout=timeout_s)
+        response: pb.ProduceResponse = self._unary("Produce", pb.ProduceResponse)(request, timeout=timeout_s)
+        return response
 
     def serving(self, service: str = "") -> bool:
         """Whether grpc.health.v1 says SERVING; False as well when nothing answers."""
@@ -76,7 +80,7 @@ class Api:
         request = b"\x0a" + bytes([len(name)]) + name if name else b""
         check = self.channel.unary_unary("/grpc.health.v1.Health/Check")
         try:
-            return check(request, timeout=2) == _SERVING
+            return bool(check(request, timeout=2) == _SERVING)
         except grpc.RpcError:
             return False
 
