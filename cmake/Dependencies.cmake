@@ -1,5 +1,6 @@
 # Everything comes from the distribution's packages; see deploy/install-deps.sh.
 find_package(Threads REQUIRED)
+find_package(OpenSSL REQUIRED)
 find_package(absl REQUIRED)
 find_package(Protobuf REQUIRED)
 find_package(gRPC REQUIRED CONFIG)

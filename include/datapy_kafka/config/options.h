@@ -120,4 +120,9 @@ enum class ClientKind { kConsumer, kProducer };
 // the kafka module's to say.
 absl::Status ValidateProperties(const Properties& properties, ClientKind kind);
 
+// The same for a connection's properties, which may be for either side: each
+// client takes those that apply to it.
+absl::Status ValidateConnectionProperties(const Properties& properties);
+bool PropertyAppliesTo(absl::string_view name, ClientKind kind);
+
 }  // namespace datapy_kafka::config
