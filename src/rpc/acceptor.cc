@@ -35,7 +35,10 @@ absl::StatusOr<std::unique_ptr<Acceptor>> Acceptor::Start(Options options, Handl
 }
 
 Acceptor::Acceptor(Options options, Handler handler, OwnedFd wake)
-    : options_(std::move(options)), handler_(std::move(handler)), wake_(std::move(wake)) {}
+    : options_(std::move(options)),
+      handler_(std::move(handler)),
+      wake_(std::move(wake)),
+      own_uid_(::geteuid()) {}
 
 void Acceptor::Stop() {
   if (!thread_.joinable()) return;
@@ -111,8 +114,8 @@ bool Acceptor::Allowed(int connection) {
     Complain("its user is not known");
     return false;
   }
-  if (peer.uid == ::geteuid() || std::find(options_.allowed_uids.begin(), options_.allowed_uids.end(),
-                                           peer.uid) != options_.allowed_uids.end()) {
+  if (peer.uid == own_uid_ || std::find(options_.allowed_uids.begin(), options_.allowed_uids.end(), peer.uid) !=
+                                  options_.allowed_uids.end()) {
     return true;
   }
   Complain(absl::StrCat("user ", peer.uid, " (pid ", peer.pid, ") is not among allowed_uids").c_str());

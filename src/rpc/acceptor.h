@@ -55,6 +55,7 @@ class Acceptor {
   const Options options_;
   const Handler handler_;
   const OwnedFd wake_;  // an eventfd
+  const uid_t own_uid_;
 
   // Of the thread: duplicates that tell when a connection is gone.
   std::vector<OwnedFd> open_;

@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <optional>
 #include <string>
+#include <utility>
 
 #include "absl/strings/str_cat.h"
 #include "wire_time.h"
@@ -12,9 +13,6 @@ namespace {
 
 constexpr uint64_t kMinFrameBytes = 1024;
 constexpr uint64_t kMaxFrameBytes = 1u << 30;
-constexpr uint32_t kMaxRetries = 1000;
-constexpr int kMaxBackoffs = 100;
-constexpr uint32_t kMaxBackoffMs = 3'600'000;
 
 // An enum of the API: 0 means `fallback`, what is not known is a problem.
 template <typename T>
@@ -25,56 +23,30 @@ T ReadEnum(int value, bool known, T fallback, absl::string_view field, absl::str
   return fallback;
 }
 
-std::optional<absl::Duration> ReadPositive(bool present, const google::protobuf::Duration& message,
+std::optional<absl::Duration> ReadOptional(bool present, const google::protobuf::Duration& message,
                                            absl::string_view field, Problems* problems) {
   if (!present) return std::nullopt;
   const std::optional<absl::Duration> duration = ReadDuration(message);
-  if (duration.has_value() && *duration > absl::ZeroDuration()) return duration;
-  problems->Add(absl::StrCat(field, " must be a positive duration; leave it out for the default"));
-  return std::nullopt;
-}
-
-template <typename T>
-T ReadBound(bool present, T value, T fallback, T limit, absl::string_view field, Problems* problems) {
-  if (!present) return std::min(fallback, limit);
-  if (value == 0) problems->Add(absl::StrCat(field, " must be 1 or more; leave it out for ", fallback));
-  return std::min(value, limit);
+  if (!duration.has_value()) problems->Add(absl::StrCat(field, " is no valid duration"));
+  return duration;
 }
 
 void ReadPolicy(const v1::FailurePolicy& message, config::FailurePolicy* policy, Problems* problems) {
   policy->mode = ReadEnum(message.mode(), v1::FailureMode_IsValid(message.mode()), policy->mode,
                           "failure_policy.mode", "CONTINUE, RETRY or STOP", problems);
-  if (message.has_max_retries()) {
-    policy->max_retries = message.max_retries();
-    if (policy->max_retries > kMaxRetries) {
-      problems->Add(
-          absl::StrCat("failure_policy.max_retries ", policy->max_retries, " is above ", kMaxRetries));
-    }
-  }
+  if (message.has_max_retries()) policy->max_retries = message.max_retries();
   if (message.backoff_ms_size() == 0) return;
-  if (message.backoff_ms_size() > kMaxBackoffs) {
-    problems->Add(absl::StrCat("failure_policy.backoff_ms has ", message.backoff_ms_size(), " entries; ",
-                               kMaxBackoffs, " are the most"));
-    return;
-  }
   policy->backoff.clear();
-  for (const uint32_t ms : message.backoff_ms()) {
-    if (ms > kMaxBackoffMs) {
-      problems->Add(absl::StrCat("failure_policy.backoff_ms holds ", ms, "; ", kMaxBackoffMs, " is the most"));
-    }
-    policy->backoff.push_back(absl::Milliseconds(ms));
-  }
+  for (const uint32_t ms : message.backoff_ms()) policy->backoff.push_back(absl::Milliseconds(ms));
 }
 
 void ReadBounds(const v1::Start& start, const config::Limits& limits, StartOptions* options,
                 Problems* problems) {
   config::SessionOptions& session = options->session;
-  session.max_in_flight_records =
-      ReadBound(start.has_max_in_flight_records(), start.max_in_flight_records(), session.max_in_flight_records,
-                limits.max_in_flight_records, "max_in_flight_records", problems);
-  session.max_in_flight_bytes =
-      ReadBound(start.has_max_in_flight_bytes(), start.max_in_flight_bytes(), session.max_in_flight_bytes,
-                limits.max_in_flight_bytes, "max_in_flight_bytes", problems);
+  if (start.has_max_in_flight_records()) session.max_in_flight_records = start.max_in_flight_records();
+  if (start.has_max_in_flight_bytes()) session.max_in_flight_bytes = start.max_in_flight_bytes();
+  session.max_in_flight_records = std::min(session.max_in_flight_records, limits.max_in_flight_records);
+  session.max_in_flight_bytes = std::min(session.max_in_flight_bytes, limits.max_in_flight_bytes);
   if (start.has_max_frame_bytes()) {
     if (start.max_frame_bytes() < kMinFrameBytes) {
       problems->Add(absl::StrCat("max_frame_bytes must be ", kMinFrameBytes, " or more"));
@@ -85,10 +57,10 @@ void ReadBounds(const v1::Start& start, const config::Limits& limits, StartOptio
 
 void ReadDurations(const v1::Start& start, absl::Duration max_drain_timeout, config::SessionOptions* session,
                    Problems* problems) {
-  const auto drain = ReadPositive(start.has_drain_timeout(), start.drain_timeout(), "drain_timeout", problems);
+  const auto drain = ReadOptional(start.has_drain_timeout(), start.drain_timeout(), "drain_timeout", problems);
   session->drain_timeout = std::min(drain.value_or(max_drain_timeout), max_drain_timeout);
-  session->ack_timeout = ReadPositive(start.has_ack_timeout(), start.ack_timeout(), "ack_timeout", problems);
-  const auto interval = ReadPositive(start.has_commit_report_interval(), start.commit_report_interval(),
+  session->ack_timeout = ReadOptional(start.has_ack_timeout(), start.ack_timeout(), "ack_timeout", problems);
+  const auto interval = ReadOptional(start.has_commit_report_interval(), start.commit_report_interval(),
                                      "commit_report_interval", problems);
   if (interval.has_value()) session->commit_report_interval = *interval;
 }
@@ -100,9 +72,12 @@ absl::StatusOr<StartOptions> ConvertStart(const v1::Start& start, const config::
   StartOptions options;
   config::SessionOptions& session = options.session;
   Problems problems;
-  Problems connection_problems;
-  if (!start.has_connection()) connection_problems.Add("connection is missing");
-  session.connection = ConvertConnection(start.connection(), backend, &connection_problems);
+  auto connection = CheckedConnection(start.has_connection(), start.connection(), backend);
+  if (connection.ok()) {
+    session.connection = *std::move(connection);
+  } else {
+    problems.Add(connection.status());
+  }
   session.topics.assign(start.topics().begin(), start.topics().end());
   session.group_id = start.group_id();
   session.auto_offset_reset =
@@ -122,10 +97,8 @@ absl::StatusOr<StartOptions> ConvertStart(const v1::Start& start, const config::
   session.client_name = start.client_name();
   session.client_version = start.client_version();
 
-  // What a wrong connection would add to the list is only that it is empty.
-  if (!connection_problems.empty()) session.connection.bootstrap_servers = "unresolved:9092";
   problems.Add(config::ValidateSession(session));
-  problems.Add(connection_problems.ToStatus());
+  problems.Add(config::ValidateProperties(session.properties, config::ClientKind::kConsumer));
   if (!problems.empty()) return problems.ToStatus();
   return options;
 }
