@@ -1,12 +1,11 @@
 #include "datapy_kafka/config/load.h"
 
-#include <google/protobuf/util/json_util.h>
-
 #include <cstdlib>
 #include <filesystem>
 #include <utility>
 
 #include "absl/strings/str_cat.h"
+#include "config_json.h"
 #include "connection_source.h"
 #include "problems.h"
 #include "text_file.h"
@@ -25,15 +24,8 @@ absl::Status Refuse(absl::string_view path, absl::string_view why) {
 absl::StatusOr<v1::SidecarConfig> Parse(const std::string& path) {
   absl::StatusOr<std::string> text = ReadTextFile(path, "the configuration", kMaxConfigFile);
   if (!text.ok()) return text.status();
-  v1::SidecarConfig config;
-  google::protobuf::util::JsonParseOptions strict;
-  strict.ignore_unknown_fields = false;
-  const auto status = google::protobuf::util::JsonStringToMessage(*text, &config, strict);
-  if (!status.ok()) {
-    // What the parser quotes is the file's own text, which holds no secret: a
-    // secret is the name of a variable or a file there.
-    return Refuse(path, absl::StrCat("it is no valid JSON of SidecarConfig: ", std::string(status.message())));
-  }
+  absl::StatusOr<v1::SidecarConfig> config = ParseConfigJson(*text);
+  if (!config.ok()) return Refuse(path, config.status().message());
   return config;
 }
 
@@ -76,7 +68,7 @@ std::optional<ListenerTls> MakeTls(const v1::ListenerTlsConfig& given, const std
     return std::nullopt;
   }
   const auto readable = [&](const std::string& path) {
-    const std::string full = (std::filesystem::path(directory) / path).string();
+    std::string full = (std::filesystem::path(directory) / path).string();
     if (const auto text = ReadTextFile(full, "listener_tls", kMaxConfigFile); !text.ok()) {
       problems->Add(text.status().message());
     }

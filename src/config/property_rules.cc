@@ -6,13 +6,13 @@
 // opens files (*.location, *.file, sasl.kerberos.*), runs programs
 // (sasl.kerberos.kinit.cmd), reaches out (sasl.oauthbearer.*), shows secrets
 // (debug, log_level), and what the daemon's promises rest on (see kReserved).
+#include "property_rules.h"
+
 #include <algorithm>
 #include <array>
 
 #include "absl/strings/match.h"
 #include "absl/strings/str_cat.h"
-#include "datapy_kafka/config/options.h"
-#include "problems.h"
 
 namespace datapy_kafka::config {
 namespace {
@@ -78,6 +78,7 @@ constexpr std::array kAllowed = {
     Allowed{"queued.max.messages.kbytes", Side::kConsumer},
     Allowed{"queued.min.messages", Side::kConsumer},
     Allowed{"session.timeout.ms", Side::kConsumer},
+    Allowed{"statistics.interval.ms", Side::kConsumer},
     Allowed{"batch.num.messages", Side::kProducer},
     Allowed{"batch.size", Side::kProducer},
     Allowed{"compression.codec", Side::kProducer},
@@ -110,7 +111,7 @@ constexpr std::array kReserved = {
     Reserved{"request.required.acks", "the daemon always waits for all replicas"},
     Reserved{"enable.idempotence", "the daemon's producers are always idempotent"},
     Reserved{"enable.auto.commit", "the daemon commits what the job acked"},
-    Reserved{"auto.commit", "the daemon commits what the job acked"},
+    Reserved{"auto.commit.", "the daemon commits what the job acked"},
     Reserved{"enable.auto.offset.store", "the daemon commits what the job acked"},
     Reserved{"offset.store.", "the daemon commits what the job acked"},
     Reserved{"auto.offset.reset", "use auto_offset_reset"},
@@ -119,6 +120,7 @@ constexpr std::array kReserved = {
     Reserved{"group.id", "use group_id"},
     Reserved{"security.protocol", "use security_protocol"},
     Reserved{"sasl.mechanism", "use sasl_mechanism"},
+    Reserved{"sasl.mechanisms", "use sasl_mechanism"},
     Reserved{"sasl.username", "use sasl_username"},
     Reserved{"sasl.password", "use sasl_password"},
     Reserved{"ssl.ca.", "use ssl_ca_location"},
@@ -143,7 +145,10 @@ const Allowed* FindAllowed(absl::string_view name) {
 
 absl::string_view ReasonToRefuse(absl::string_view name) {
   for (const Reserved& reserved : kReserved) {
-    if (name == reserved.name || absl::StartsWith(name, reserved.name)) return reserved.instead;
+    if (name == reserved.name ||
+        (absl::EndsWith(reserved.name, ".") && absl::StartsWith(name, reserved.name))) {
+      return reserved.instead;
+    }
   }
   return "it is not among those that a job may set";
 }
@@ -157,21 +162,25 @@ bool PropertyAppliesTo(absl::string_view name, ClientKind kind) {
          allowed->side == (kind == ClientKind::kConsumer ? Side::kConsumer : Side::kProducer);
 }
 
-absl::Status ValidateConnectionProperties(const Properties& properties) {
-  Problems problems;
+void CheckConnectionProperties(const Properties& properties, Problems* problems) {
   for (const auto& [name, value] : properties) {
     if (FindAllowed(name) == nullptr) {
-      problems.Add("property \"", name.substr(0, 100), "\" is refused: ", ReasonToRefuse(name));
+      problems->Add("property \"", name.substr(0, 100), "\" is refused: ", ReasonToRefuse(name));
     }
   }
+}
+
+absl::Status ValidateConnectionProperties(const Properties& properties) {
+  Problems problems;
+  CheckConnectionProperties(properties, &problems);
   return problems.ToStatus(ErrorReason::kPropertyRefused);
 }
 
 absl::Status ValidateProperties(const Properties& properties, ClientKind kind) {
-  if (absl::Status status = ValidateConnectionProperties(properties); !status.ok()) return status;
   Problems problems;
+  CheckConnectionProperties(properties, &problems);
   for (const auto& [name, value] : properties) {
-    if (!PropertyAppliesTo(name, kind)) {
+    if (FindAllowed(name) != nullptr && !PropertyAppliesTo(name, kind)) {
       problems.Add("property \"", name, "\" is refused: it is a ",
                    kind == ClientKind::kConsumer ? "producer" : "consumer", "'s");
     }

@@ -8,6 +8,7 @@
 #include "absl/strings/str_split.h"
 #include "datapy_kafka/config/options.h"
 #include "problems.h"
+#include "property_rules.h"
 
 namespace datapy_kafka::config {
 namespace {
@@ -50,6 +51,12 @@ void CheckServers(absl::string_view servers, Problems* problems) {
   if (IsUnresolved(servers)) {
     problems->Add("bootstrap_servers is \"", servers,
                   "\", a placeholder that nothing filled in: load the context");
+    return;
+  }
+  if (absl::StrContains(servers, '@')) {
+    // Not shown: what stands before the '@' may be a password.
+    problems->Add("bootstrap_servers holds a '@': it takes host:port, comma-separated, and the login goes to ",
+                  "sasl_username and sasl_password");
     return;
   }
   for (const absl::string_view one : absl::StrSplit(servers, ',')) {
@@ -160,8 +167,9 @@ absl::Status ValidateConnection(const ConnectionOptions& options) {
   CheckServers(options.bootstrap_servers, &problems);
   CheckSasl(options, &problems);
   CheckTls(options, &problems);
-  if (absl::Status status = problems.ToStatus(ErrorReason::kInvalidArgument); !status.ok()) return status;
-  return ValidateConnectionProperties(options.properties);
+  const bool only_properties = problems.empty();
+  CheckConnectionProperties(options.properties, &problems);
+  return problems.ToStatus(only_properties ? ErrorReason::kPropertyRefused : ErrorReason::kInvalidArgument);
 }
 
 absl::Status ValidateSession(const SessionOptions& options) {
