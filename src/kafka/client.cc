@@ -1,0 +1,101 @@
+#include "kafka/client.h"
+
+#include <thread>
+#include <utility>
+
+#include "absl/strings/str_cat.h"
+#include "absl/synchronization/mutex.h"
+#include "datapy_kafka/base/error.h"
+
+namespace datapy_kafka::kafka {
+namespace {
+
+// The destructions that run now, so that a close can wait for its own.
+struct Destructions {
+  absl::Mutex mutex;
+  int running ABSL_GUARDED_BY(mutex) = 0;
+};
+
+Destructions& RunningDestructions() {
+  static Destructions* const kDestructions = new Destructions;
+  return *kDestructions;
+}
+
+void DestroyInBackground(rd_kafka_t* rk, std::shared_ptr<void> keep_alive) {
+  Destructions& destructions = RunningDestructions();
+  {
+    absl::MutexLock lock(&destructions.mutex);
+    ++destructions.running;
+  }
+  std::thread([rk, keep_alive = std::move(keep_alive), &destructions] {
+    // The group was left before, or is not to be waited for.
+    rd_kafka_destroy_flags(rk, RD_KAFKA_DESTROY_F_NO_CONSUMER_CLOSE);
+    absl::MutexLock lock(&destructions.mutex);
+    --destructions.running;
+  }).detach();
+}
+
+}  // namespace
+
+// Everything that librdkafka's threads use moves into the background with it.
+Client::Client(Surroundings surroundings) : surroundings_(std::move(surroundings)) {}
+
+absl::StatusOr<std::shared_ptr<Client>> Client::Make(rd_kafka_type_t type, ConfPtr conf,
+                                                     Surroundings surroundings) {
+  // The destructor must not run while librdkafka's threads use the members, so
+  // the shared_ptr's deleter hands the whole object over to the background.
+  auto* raw = new Client(std::move(surroundings));
+  rd_kafka_conf_set_opaque(conf.get(), raw);
+  rd_kafka_conf_set_log_cb(conf.get(),
+                           [](const rd_kafka_t* rk, int level, const char* facility, const char* text) {
+                             static_cast<Client*>(rd_kafka_opaque(rk))->log_.Line(level, facility, text);
+                           });
+  char text[512] = "";
+  raw->rk_ = rd_kafka_new(type, conf.get(), text, sizeof(text));
+  if (raw->rk_ == nullptr) {
+    const bool tls =
+        raw->surroundings_.tls && (ContainsIgnoringCase(text, "ssl") || ContainsIgnoringCase(text, "pem"));
+    delete raw;
+    if (tls) {
+      return ErrorBuilder(ErrorReason::kTlsMaterialInvalid)
+          .Build(absl::StrCat(
+              "the TLS certificates or the key cannot be used: ", text,
+              "; check that each is PEM, that key and certificate belong together and that the key's "
+              "password is right"));
+    }
+    return ErrorBuilder(ErrorReason::kPropertyRefused).Build(absl::StrCat("librdkafka refuses: ", text));
+  }
+  (void)conf.release();  // rd_kafka_new took it
+  return std::shared_ptr<Client>(
+      raw, [](Client* client) { DestroyInBackground(client->rk_, std::shared_ptr<Client>(client)); });
+}
+
+Client::~Client() = default;
+
+void Client::WakeOn(rd_kafka_queue_t* queue) {
+  rd_kafka_queue_cb_event_enable(
+      queue, [](rd_kafka_t*, void* opaque) { static_cast<Client*>(opaque)->surroundings_.wake(); }, this);
+}
+
+absl::Status Client::FatalError() const {
+  char text[512] = "";
+  const rd_kafka_resp_err_t code = rd_kafka_fatal_error(rk_, text, sizeof(text));
+  if (code == RD_KAFKA_RESP_ERR_NO_ERROR) return absl::OkStatus();
+  TranslatedError error = Explain(code, text);
+  if (error.reason != ErrorReason::kFenced) error.reason = ErrorReason::kFatal;
+  return error.ToStatus();
+}
+
+bool ReleaseAndWait(std::shared_ptr<Client> client, absl::Duration timeout) {
+  const bool last = client.use_count() == 1;
+  client.reset();
+  if (!last) return false;
+  Destructions& destructions = RunningDestructions();
+  absl::MutexLock lock(&destructions.mutex);
+  const auto none_runs = [&destructions]() ABSL_SHARED_LOCKS_REQUIRED(destructions.mutex) {
+    return destructions.running == 0;
+  };
+  return destructions.mutex.AwaitWithTimeout(absl::Condition(&none_runs), timeout);
+}
+
+}  // namespace datapy_kafka::kafka

@@ -1,0 +1,257 @@
+#include "kafka/consumer.h"
+
+#include <algorithm>
+#include <utility>
+
+#include "absl/strings/numbers.h"
+#include "absl/strings/str_cat.h"
+#include "absl/time/clock.h"
+#include "datapy_kafka/base/error.h"
+#include "kafka/client_conf.h"
+#include "kafka/commit_lists.h"
+#include "kafka/record_view.h"
+
+namespace datapy_kafka::kafka {
+namespace {
+
+// How often a closing consumer is asked whether it is closed: librdkafka has an
+// event for all that leads there, but not for the end itself.
+constexpr int kCloseCheckMs = 5;
+// What others who hold the client at Close are waited for.
+constexpr absl::Duration kDestroyGrace = absl::Seconds(2);
+
+// "Subscribed topic not available: orders: Broker: Unknown topic or partition".
+std::string TopicOf(absl::string_view text) {
+  constexpr absl::string_view kIntro = "ot available: ";
+  const size_t begin = text.find(kIntro);
+  if (begin == absl::string_view::npos) return "";
+  text.remove_prefix(begin + kIntro.size());
+  return std::string(text.substr(0, text.find(':')));
+}
+
+}  // namespace
+
+absl::StatusOr<std::unique_ptr<ports::RecordSource>> Consumer::Make(const config::SessionOptions& options,
+                                                                    std::function<void()> wake) {
+  absl::StatusOr<ConfPtr> conf = ConsumerConf(options);
+  if (!conf.ok()) return conf.status();
+  int64_t max_poll_ms = 300'000;
+  (void)absl::SimpleAtoi(GetSetting(conf->get(), "max.poll.interval.ms"), &max_poll_ms);
+  absl::StatusOr<std::shared_ptr<Client>> client =
+      Client::Make(RD_KAFKA_CONSUMER, *std::move(conf), SurroundingsOf(options.connection, std::move(wake)));
+  if (!client.ok()) return client.status();
+  return std::unique_ptr<ports::RecordSource>(
+      new Consumer(options, *std::move(client), absl::Milliseconds(max_poll_ms)));
+}
+
+Consumer::Consumer(const config::SessionOptions& options, std::shared_ptr<Client> client,
+                   absl::Duration max_poll_interval)
+    : topics_(options.topics),
+      auto_offset_reset_(options.auto_offset_reset),
+      max_poll_interval_(max_poll_interval),
+      client_(std::move(client)) {
+  rd_kafka_poll_set_consumer(client_->rk());
+  group_queue_.reset(rd_kafka_queue_get_consumer(client_->rk()));
+  commit_queue_.reset(rd_kafka_queue_new(client_->rk()));
+  client_->WakeOn(group_queue_.get());
+  client_->WakeOn(commit_queue_.get());
+}
+
+Consumer::~Consumer() {
+  if (client_ != nullptr) Close(absl::ZeroDuration());
+}
+
+absl::Status Consumer::Subscribe() {
+  PartitionListPtr list = NewPartitionList(topics_.size());
+  for (const std::string& topic : topics_) {
+    rd_kafka_topic_partition_list_add(list.get(), topic.c_str(), RD_KAFKA_PARTITION_UA);
+  }
+  const rd_kafka_resp_err_t code = rd_kafka_subscribe(client_->rk(), list.get());
+  if (code == RD_KAFKA_RESP_ERR_NO_ERROR) return absl::OkStatus();
+  if (code == RD_KAFKA_RESP_ERR__INVALID_ARG) {
+    return ErrorBuilder(ErrorReason::kInvalidArgument)
+        .Build(
+            "librdkafka refuses the topics: a name is empty, stands twice or is not a valid regular "
+            "expression");
+  }
+  return client_->Explain(code, "").ToStatus();
+}
+
+std::vector<ports::SourceEvent> Consumer::Poll(size_t max_records, size_t max_bytes) {
+  Events events = std::exchange(pending_, {});
+  // Always, for it is also what tells librdkafka that the application lives.
+  ServeQueue(group_queue_.get(), events);
+  ServeQueue(commit_queue_.get(), events);
+  Budget budget{max_records, max_bytes};
+  if (budget.spent() || partitions_.empty()) return events;
+  const size_t count = partitions_.size();
+  next_partition_ = (next_partition_ + 1) % count;
+  // First a fair share for each, then what is left to whoever has more.
+  const size_t share = std::max<size_t>(1, max_records / count);
+  for (const size_t quantum : {share, max_records}) {
+    for (size_t i = 0; i < count && !budget.spent(); ++i) {
+      ReadPartition(*partitions_[(next_partition_ + i) % count], quantum, budget, events);
+    }
+  }
+  return events;
+}
+
+void Consumer::ReadPartition(Partition& partition, size_t quantum, Budget& budget, Events& events) {
+  if (!partition.readable) return;
+  ports::RecordsPolled polled;
+  // Singly: before librdkafka 2.1 batch reads could skip records when a
+  // rebalance ran beside them.
+  while (quantum > 0 && !budget.spent() && rd_kafka_queue_length(partition.queue.get()) > 0) {
+    rd_kafka_message_t* message = rd_kafka_consume_queue(partition.queue.get(), 0);
+    if (message == nullptr) break;  // only control records, which move the position
+    if (message->err != RD_KAFKA_RESP_ERR_NO_ERROR) {
+      const char* text = rd_kafka_message_errstr(message);
+      Report(message->err, text == nullptr ? "" : text, ToString(partition.tp), false, events);
+      rd_kafka_message_destroy(message);
+      continue;
+    }
+    ports::RecordPtr record = MakeRecord(message, client_);
+    --quantum;
+    --budget.records;
+    budget.bytes -= std::min(budget.bytes, record->SizeBytes());
+    polled.records.push_back(std::move(record));
+  }
+  if (polled.records.empty()) return;
+  polled.tp = partition.tp;
+  events.push_back(std::move(polled));
+}
+
+void Consumer::ServeQueue(rd_kafka_queue_t* queue, Events& events) {
+  while (const EventPtr event{rd_kafka_queue_poll(queue, 0)}) {
+    switch (rd_kafka_event_type(event.get())) {
+      case RD_KAFKA_EVENT_REBALANCE:
+        OnRebalance(event.get(), events);
+        break;
+      case RD_KAFKA_EVENT_OFFSET_COMMIT:
+        OnCommitted(event.get(), events);
+        break;
+      case RD_KAFKA_EVENT_ERROR: {
+        const absl::string_view text = rd_kafka_event_error_string(event.get());
+        Report(rd_kafka_event_error(event.get()), text, TopicOf(text),
+               rd_kafka_event_error_is_fatal(event.get()) != 0, events);
+        break;
+      }
+      default:
+        break;  // statistics that a property asked for
+    }
+  }
+}
+
+void Consumer::Report(rd_kafka_resp_err_t code, absl::string_view text, const std::string& topic, bool fatal,
+                      Events& events) {
+  if (code == RD_KAFKA_RESP_ERR__PARTITION_EOF || code == RD_KAFKA_RESP_ERR__MAX_POLL_EXCEEDED) return;
+  if (fatal) {
+    if (!std::exchange(fatal_reported_, true))
+      events.push_back(ports::SourceTrouble{client_->FatalError(), true});
+    return;
+  }
+  TranslatedError error = client_->Explain(code, text);
+  fatal = error.reason == ErrorReason::kNoCommittedOffset;
+  if (!troubles_.Admit(error.reason, topic, absl::Now())) return;
+  if (!topic.empty() && error.message.find(topic) == std::string::npos) {
+    error.message = absl::StrCat(topic, ": ", error.message);
+  }
+  ErrorBuilder builder(error.reason);
+  if (!error.broker.empty()) builder.Broker(error.broker);
+  if (!topic.empty()) builder.Topic(topic.substr(0, topic.find('[')));
+  events.push_back(ports::SourceTrouble{builder.Build(error.message), fatal});
+}
+
+void Consumer::SetReadable(const TopicPartition& tp, bool readable) {
+  if (Partition* partition = Find(tp.topic, tp.partition)) partition->readable = readable;
+}
+
+void Consumer::CommitAsync(const std::vector<PartitionOffset>& positions) {
+  committing_ = positions;
+  const PartitionListPtr list = ToCommitList(positions);
+  const rd_kafka_resp_err_t code =
+      rd_kafka_commit_queue(client_->rk(), list.get(), commit_queue_.get(), nullptr, nullptr);
+  if (code == RD_KAFKA_RESP_ERR_NO_ERROR) return;
+  pending_.push_back(ports::CommitFinished{ToOutcomes(*client_, committing_, nullptr, code)});
+  client_->Wake();
+}
+
+void Consumer::OnCommitted(rd_kafka_event_t* event, Events& events) {
+  events.push_back(ports::CommitFinished{ToOutcomes(*client_, std::exchange(committing_, {}),
+                                                    rd_kafka_event_topic_partition_list(event),
+                                                    rd_kafka_event_error(event))});
+}
+
+std::vector<ports::CommitOutcome> Consumer::CommitSync(const std::vector<PartitionOffset>& positions,
+                                                       absl::Duration timeout) {
+  if (positions.empty()) return {};
+  const PartitionListPtr list = ToCommitList(positions);
+  // A queue of its own, so that an answer that comes too late goes nowhere.
+  const QueuePtr queue(rd_kafka_queue_new(client_->rk()));
+  const rd_kafka_resp_err_t code =
+      rd_kafka_commit_queue(client_->rk(), list.get(), queue.get(), nullptr, nullptr);
+  if (code != RD_KAFKA_RESP_ERR_NO_ERROR) return ToOutcomes(*client_, positions, nullptr, code);
+  const EventPtr event(rd_kafka_queue_poll(queue.get(), static_cast<int>(absl::ToInt64Milliseconds(timeout))));
+  if (event == nullptr) return ToOutcomes(*client_, positions, nullptr, RD_KAFKA_RESP_ERR__TIMED_OUT);
+  return ToOutcomes(*client_, positions, rd_kafka_event_topic_partition_list(event.get()),
+                    rd_kafka_event_error(event.get()));
+}
+
+std::vector<ports::PartitionProgress> Consumer::Progress() {
+  if (partitions_.empty()) return {};
+  PartitionListPtr list = NewPartitionList(partitions_.size());
+  for (const auto& partition : partitions_) {
+    rd_kafka_topic_partition_list_add(list.get(), partition->tp.topic.c_str(), partition->tp.partition);
+  }
+  rd_kafka_position(client_->rk(), list.get());
+  std::vector<ports::PartitionProgress> progress;
+  progress.reserve(partitions_.size());
+  for (int i = 0; i < list->cnt; ++i) {
+    ports::PartitionProgress one;
+    one.tp = partitions_[static_cast<size_t>(i)]->tp;
+    if (list->elems[i].offset >= 0) one.position = Offset(list->elems[i].offset);
+    int64_t low = RD_KAFKA_OFFSET_INVALID;
+    int64_t high = RD_KAFKA_OFFSET_INVALID;
+    rd_kafka_get_watermark_offsets(client_->rk(), one.tp.topic.c_str(), one.tp.partition, &low, &high);
+    if (high >= 0) one.high_watermark = Offset(high);
+    progress.push_back(std::move(one));
+  }
+  return progress;
+}
+
+bool Consumer::Close(absl::Duration timeout) {
+  const absl::Time deadline = absl::Now() + timeout;
+  if (revocation_.has_value()) FinishRevoke();
+  const bool left = LeaveGroup(deadline);
+  revocation_.reset();
+  pending_.clear();
+  partitions_.clear();
+  commit_queue_.reset();
+  group_queue_.reset();
+  const absl::Duration rest = std::clamp(deadline - absl::Now(), absl::ZeroDuration(), kDestroyGrace);
+  // Records that the job still reads may hold the client a little longer.
+  (void)ReleaseAndWait(std::move(client_), rest);
+  return left;
+}
+
+bool Consumer::LeaveGroup(absl::Time deadline) {
+  const QueuePtr queue(rd_kafka_queue_new(client_->rk()));
+  const RdErrorPtr error(rd_kafka_consumer_close_queue(client_->rk(), queue.get()));
+  // After a fatal error there is no group to leave.
+  if (error != nullptr) return rd_kafka_error_is_fatal(error.get()) != 0;
+  while (!rd_kafka_consumer_closed(client_->rk())) {
+    if (absl::Now() >= deadline) return false;
+    const EventPtr event(rd_kafka_queue_poll(queue.get(), kCloseCheckMs));
+    if (event == nullptr || rd_kafka_event_type(event.get()) != RD_KAFKA_EVENT_REBALANCE) continue;
+    // What was acked is committed: the partitions go at once.
+    if (rd_kafka_event_error(event.get()) == RD_KAFKA_RESP_ERR__REVOKE_PARTITIONS && IsCooperative()) {
+      const RdErrorPtr refused(
+          rd_kafka_incremental_unassign(client_->rk(), rd_kafka_event_topic_partition_list(event.get())));
+      if (refused == nullptr) continue;
+    }
+    rd_kafka_assign(client_->rk(), nullptr);
+  }
+  return true;
+}
+
+}  // namespace datapy_kafka::kafka
