@@ -102,12 +102,10 @@ ports::DaemonStatus DaemonBackend::GetStatus() {
   status.librdkafka_version = kafka::LibraryVersion();
   status.started_at = started_at_;
   status.draining = draining_.load();
-  status.sessions = sessions_.Status();
-  status.producers = sinks_.Status();
+  sessions_.Describe(&status);
+  sinks_.Describe(&status);
   for (const auto& [name, connection] : connections_) status.connection_names.push_back(name);
   status.listen_addresses = listen_addresses_;
-  status.sessions_ended = sessions_.sessions_ended();
-  status.ended_totals = sessions_.ended_totals();
   return status;
 }
 

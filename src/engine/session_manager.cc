@@ -1,6 +1,7 @@
 #include "datapy_kafka/engine/session_manager.h"
 
 #include <algorithm>
+#include <map>
 #include <thread>
 #include <utility>
 
@@ -11,21 +12,6 @@
 #include "session_loop.h"
 
 namespace datapy_kafka::engine {
-namespace {
-
-void Add(const ports::SessionTotals& more, ports::SessionTotals* sum) {
-  sum->delivered += more.delivered;
-  sum->acked += more.acked;
-  sum->nacked += more.nacked;
-  sum->retried += more.retried;
-  sum->skipped += more.skipped;
-  sum->stale_acks += more.stale_acks;
-  sum->commits += more.commits;
-  sum->rebalances += more.rebalances;
-  sum->delivered_bytes += more.delivered_bytes;
-}
-
-}  // namespace
 
 class SessionManager::Impl {
  public:
@@ -40,7 +26,11 @@ class SessionManager::Impl {
   absl::StatusOr<std::shared_ptr<ports::Session>> Open(config::SessionOptions session,
                                                        ports::SessionStream* stream);
   uint64_t DrainAll(absl::Duration timeout);
-  std::vector<ports::SessionStatus> Status() const;
+  std::vector<ports::SessionStatus> Status() const {
+    absl::MutexLock lock(&mutex_);
+    return OpenSessions();
+  }
+  void Describe(ports::DaemonStatus* status) const;
 
   uint64_t sessions_ended() const {
     absl::MutexLock lock(&mutex_);
@@ -60,6 +50,7 @@ class SessionManager::Impl {
 
   absl::Status Admit() ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_);
   void RunSession(SessionLoop* loop);
+  std::vector<ports::SessionStatus> OpenSessions() const ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_);
   std::vector<Entry> TakeEntries() {
     absl::MutexLock lock(&mutex_);
     opening_.clear();
@@ -82,6 +73,7 @@ class SessionManager::Impl {
   uint64_t ended_ ABSL_GUARDED_BY(mutex_) = 0;
   uint64_t unacked_ ABSL_GUARDED_BY(mutex_) = 0;
   ports::SessionTotals ended_totals_ ABSL_GUARDED_BY(mutex_);
+  std::map<std::string, ports::EndedSessions> ended_groups_ ABSL_GUARDED_BY(mutex_);
 };
 
 absl::Status SessionManager::Impl::Admit() {
@@ -152,10 +144,19 @@ absl::StatusOr<std::shared_ptr<ports::Session>> SessionManager::Impl::Open(confi
 
 void SessionManager::Impl::RunSession(SessionLoop* loop) {
   const SessionEnd end = loop->Run();
+  const ports::SessionStatus last = loop->Status();
   absl::MutexLock lock(&mutex_);
   ++ended_;
   unacked_ += end.unacked;
-  Add(end.totals, &ended_totals_);
+  ports::Add(end.totals, &ended_totals_);
+  const bool fits = ended_groups_.count(last.group_id) != 0 || ended_groups_.size() < ports::kMaxEndedNames;
+  const std::string name = fits ? last.group_id : ports::kOtherNames;
+  ports::EndedSessions& group = ended_groups_[name];
+  group.group_id = name;
+  ++group.sessions;
+  ports::Add(end.totals, &group.totals);
+  group.commit_latency.Add(last.commit_latency);
+  group.ack_latency.Add(last.ack_latency);
   for (Entry& entry : entries_) {
     if (entry.loop.get() == loop) entry.done = true;
   }
@@ -174,13 +175,20 @@ uint64_t SessionManager::Impl::DrainAll(absl::Duration timeout) {
   return unacked_ - unacked_before;
 }
 
-std::vector<ports::SessionStatus> SessionManager::Impl::Status() const {
-  absl::MutexLock lock(&mutex_);
+std::vector<ports::SessionStatus> SessionManager::Impl::OpenSessions() const {
   std::vector<ports::SessionStatus> statuses;
   for (const Entry& entry : entries_) {
     if (!entry.done) statuses.push_back(entry.loop->Status());
   }
   return statuses;
+}
+
+void SessionManager::Impl::Describe(ports::DaemonStatus* status) const {
+  absl::MutexLock lock(&mutex_);
+  status->sessions = OpenSessions();
+  status->sessions_ended = ended_;
+  status->ended_totals = ended_totals_;
+  for (const auto& [name, group] : ended_groups_) status->ended_groups.push_back(group);
 }
 
 SessionManager::SessionManager(ManagerOptions options, SourceFactory factory)
@@ -193,6 +201,7 @@ absl::StatusOr<std::shared_ptr<ports::Session>> SessionManager::Open(config::Ses
 }
 uint64_t SessionManager::DrainAll(absl::Duration timeout) { return impl_->DrainAll(timeout); }
 std::vector<ports::SessionStatus> SessionManager::Status() const { return impl_->Status(); }
+void SessionManager::Describe(ports::DaemonStatus* status) const { impl_->Describe(status); }
 uint64_t SessionManager::sessions_ended() const { return impl_->sessions_ended(); }
 ports::SessionTotals SessionManager::ended_totals() const { return impl_->ended_totals(); }
 

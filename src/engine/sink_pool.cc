@@ -35,6 +35,7 @@ absl::StatusOr<PooledSink> SinkPool::EvictIdle() {
                          " producers, its limits.max_producers, and all are busy; use one connection for what "
                          "belongs together, or raise the limit"));
   }
+  CountClosed(oldest->second.pooled.status());
   PooledSink evicted = std::move(oldest->second.pooled);
   entries_.erase(oldest);
   return evicted;
@@ -64,6 +65,7 @@ void SinkPool::Discard(const std::shared_ptr<ports::RecordSink>& sink) {
   absl::MutexLock lock(&mutex_);
   for (auto it = entries_.begin(); it != entries_.end(); ++it) {
     if (it->second.pooled.sink == sink) {
+      CountClosed(it->second.pooled.status());
       discarded = std::move(it->second.pooled);
       entries_.erase(it);
       return;
@@ -88,11 +90,31 @@ uint64_t SinkPool::FlushAndClose(absl::Duration timeout) {
   return left;
 }
 
-std::vector<ports::ProducerStatus> SinkPool::Status() const {
-  absl::MutexLock lock(&mutex_);
+void SinkPool::CountClosed(const ports::ProducerStatus& last) {
+  const bool fits = closed_sums_.count(last.connection) != 0 || closed_sums_.size() < ports::kMaxEndedNames;
+  const std::string name = fits ? last.connection : ports::kOtherNames;
+  ports::ProducerStatus& sum = closed_sums_[name];
+  sum.connection = name;
+  sum.delivered += last.delivered;
+  sum.failed += last.failed;
+  sum.delivered_bytes += last.delivered_bytes;
+}
+
+std::vector<ports::ProducerStatus> SinkPool::OpenProducers() const {
   std::vector<ports::ProducerStatus> statuses;
   for (const auto& [key, entry] : entries_) statuses.push_back(entry.pooled.status());
   return statuses;
+}
+
+std::vector<ports::ProducerStatus> SinkPool::Status() const {
+  absl::MutexLock lock(&mutex_);
+  return OpenProducers();
+}
+
+void SinkPool::Describe(ports::DaemonStatus* status) const {
+  absl::MutexLock lock(&mutex_);
+  status->producers = OpenProducers();
+  for (const auto& [name, sum] : closed_sums_) status->closed_producers.push_back(sum);
 }
 
 }  // namespace datapy_kafka::engine

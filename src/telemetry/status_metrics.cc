@@ -1,6 +1,7 @@
 #include "status_metrics.h"
 
 #include <algorithm>
+#include <limits>
 #include <map>
 #include <string>
 #include <tuple>
@@ -74,30 +75,68 @@ void AddTotals(const ports::SessionTotals& totals, const Labels& labels, Familie
   count("datapy_kafka_rebalances_total", "Assignments received.", totals.rebalances);
 }
 
-void AddSession(const ports::SessionStatus& session, absl::Time now, Families* out) {
-  const Labels labels = {{"group", session.group_id}, {"session", session.session_id}};
-  AddTotals(session.totals, labels, out);
-  const auto gauge = [&](const char* name, const char* help, double value) {
-    out->Gauge(name, help, labels, value);
+// Sessions come and go, each with an id of its own; their group stays. Sums over
+// all of a group's sessions, ended ones included, so that counters never fall.
+struct GroupSum {
+  size_t open = 0;
+  ports::SessionTotals totals;
+  double in_flight_records = 0;
+  double in_flight_bytes = 0;
+  double in_flight_records_limit = 0;
+  double in_flight_bytes_limit = 0;
+  double oldest_unacked_seconds = 0;
+  double assigned_partitions = 0;
+  ports::LatencyHistogram commit_latency;
+  ports::LatencyHistogram ack_latency;
+};
+
+void Count(const ports::SessionStatus& session, absl::Time now, GroupSum* sum) {
+  ++sum->open;
+  ports::Add(session.totals, &sum->totals);
+  sum->in_flight_records += static_cast<double>(session.in_flight_records);
+  sum->in_flight_bytes += static_cast<double>(session.in_flight_bytes);
+  sum->in_flight_records_limit += static_cast<double>(session.max_in_flight_records);
+  sum->in_flight_bytes_limit += static_cast<double>(session.max_in_flight_bytes);
+  if (session.oldest_unacked) {
+    sum->oldest_unacked_seconds = std::max(sum->oldest_unacked_seconds,
+                                           absl::ToDoubleSeconds(now - session.oldest_unacked->delivered_at));
+  }
+  sum->assigned_partitions += static_cast<double>(session.partitions.size());
+  sum->commit_latency.Add(session.commit_latency);
+  sum->ack_latency.Add(session.ack_latency);
+}
+
+void AddGroup(const std::string& name, const GroupSum& sum, Families* out) {
+  const Labels labels = {{"group", name}};
+  AddTotals(sum.totals, labels, out);
+  const auto gauge = [&](const char* family, const char* help, double value) {
+    out->Gauge(family, help, labels, value);
   };
-  gauge("datapy_kafka_in_flight_records", "Records delivered and not yet acked.",
-        static_cast<double>(session.in_flight_records));
-  gauge("datapy_kafka_in_flight_bytes", "Bytes delivered and not yet acked.",
-        static_cast<double>(session.in_flight_bytes));
-  gauge("datapy_kafka_in_flight_records_limit", "The bound of in_flight_records.",
-        static_cast<double>(session.max_in_flight_records));
-  gauge("datapy_kafka_in_flight_bytes_limit", "The bound of in_flight_bytes.",
-        static_cast<double>(session.max_in_flight_bytes));
-  gauge(
-      "datapy_kafka_oldest_unacked_seconds", "Age of the oldest delivery without an ack; 0 when there is none.",
-      session.oldest_unacked ? std::max(0.0, absl::ToDoubleSeconds(now - session.oldest_unacked->delivered_at))
-                             : 0);
-  gauge("datapy_kafka_assigned_partitions", "Partitions that the session owns.",
-        static_cast<double>(session.partitions.size()));
+  gauge("datapy_kafka_group_sessions", "Open consume sessions of the group.", static_cast<double>(sum.open));
+  gauge("datapy_kafka_in_flight_records", "Records delivered and not yet acked.", sum.in_flight_records);
+  gauge("datapy_kafka_in_flight_bytes", "Bytes delivered and not yet acked.", sum.in_flight_bytes);
+  gauge("datapy_kafka_in_flight_records_limit", "The bound of in_flight_records.", sum.in_flight_records_limit);
+  gauge("datapy_kafka_in_flight_bytes_limit", "The bound of in_flight_bytes.", sum.in_flight_bytes_limit);
+  gauge("datapy_kafka_oldest_unacked_seconds",
+        "Age of the oldest delivery without an ack; 0 when there is none.", sum.oldest_unacked_seconds);
+  gauge("datapy_kafka_assigned_partitions", "Partitions that the group's sessions here own.",
+        sum.assigned_partitions);
   out->Histogram("datapy_kafka_commit_seconds", "Time from a commit to the broker's answer.", labels,
-                 session.commit_latency);
+                 sum.commit_latency);
   out->Histogram("datapy_kafka_ack_seconds", "Time from a delivery to its ack, sampled.", labels,
-                 session.ack_latency);
+                 sum.ack_latency);
+}
+
+void AddGroups(const ports::DaemonStatus& status, absl::Time now, Families* out) {
+  std::map<std::string, GroupSum> sums;
+  for (const ports::EndedSessions& ended : status.ended_groups) {
+    GroupSum& sum = sums[ended.group_id];
+    ports::Add(ended.totals, &sum.totals);
+    sum.commit_latency.Add(ended.commit_latency);
+    sum.ack_latency.Add(ended.ack_latency);
+  }
+  for (const ports::SessionStatus& session : status.sessions) Count(session, now, &sums[session.group_id]);
+  for (const auto& [name, sum] : sums) AddGroup(name, sum, out);
 }
 
 struct PartitionSum {
@@ -131,16 +170,28 @@ void AddPartitions(const ports::DaemonStatus& status, size_t max_partitions, Fam
   }
 }
 
-void AddProducer(const ports::ProducerStatus& producer, size_t index, Families* out) {
-  const Labels labels = {{"connection", producer.connection}, {"producer", absl::StrCat("p", index + 1)}};
-  out->Gauge("datapy_kafka_producer_queued_records", "Records waiting for the broker.", labels,
-             static_cast<double>(producer.queued_records));
-  out->Counter("datapy_kafka_produced_records_total", "Records written.", labels,
-               static_cast<double>(producer.delivered));
-  out->Counter("datapy_kafka_produce_failures_total", "Records that could not be written.", labels,
-               static_cast<double>(producer.failed));
-  out->Counter("datapy_kafka_produced_bytes_total", "Keys and values written.", labels,
-               static_cast<double>(producer.delivered_bytes));
+void AddProducers(const ports::DaemonStatus& status, Families* out) {
+  std::map<std::string, ports::ProducerStatus> sums;
+  for (const auto* producers : {&status.closed_producers, &status.producers}) {
+    for (const ports::ProducerStatus& producer : *producers) {
+      ports::ProducerStatus& sum = sums[producer.connection];
+      sum.queued_records += producer.queued_records;
+      sum.delivered += producer.delivered;
+      sum.failed += producer.failed;
+      sum.delivered_bytes += producer.delivered_bytes;
+    }
+  }
+  for (const auto& [connection, sum] : sums) {
+    const Labels labels = {{"connection", connection}};
+    out->Gauge("datapy_kafka_producer_queued_records", "Records waiting for the broker.", labels,
+               static_cast<double>(sum.queued_records));
+    out->Counter("datapy_kafka_produced_records_total", "Records written.", labels,
+                 static_cast<double>(sum.delivered));
+    out->Counter("datapy_kafka_produce_failures_total", "Records that could not be written.", labels,
+                 static_cast<double>(sum.failed));
+    out->Counter("datapy_kafka_produced_bytes_total", "Keys and values written.", labels,
+                 static_cast<double>(sum.delivered_bytes));
+  }
 }
 
 }  // namespace
@@ -156,11 +207,9 @@ std::vector<prometheus::MetricFamily> MakeMetrics(const ports::DaemonStatus& sta
   out.Gauge("datapy_kafka_sessions", "Open consume sessions.", {}, static_cast<double>(status.sessions.size()));
   out.Counter("datapy_kafka_sessions_ended_total", "Consume sessions that have ended.", {},
               static_cast<double>(status.sessions_ended));
-  // Of the sessions that have ended, so that sums over all sessions never fall.
-  AddTotals(status.ended_totals, {{"group", ""}, {"session", "ended"}}, &out);
-  for (const ports::SessionStatus& session : status.sessions) AddSession(session, now, &out);
+  AddGroups(status, now, &out);
   AddPartitions(status, max_partitions, &out);
-  for (size_t i = 0; i < status.producers.size(); ++i) AddProducer(status.producers[i], i, &out);
+  AddProducers(status, &out);
   return out.Take();
 }
 

@@ -59,6 +59,9 @@ class SessionManager {
 
   // The open sessions, oldest first.
   std::vector<ports::SessionStatus> Status() const;
+  // Fills in what `status` says of sessions, open and ended, as of one moment:
+  // a session that ends meanwhile counts once.
+  void Describe(ports::DaemonStatus* status) const;
   uint64_t sessions_ended() const;
   ports::SessionTotals ended_totals() const;
 

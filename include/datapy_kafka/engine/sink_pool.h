@@ -58,6 +58,8 @@ class SinkPool {
   uint64_t FlushAndClose(absl::Duration timeout);
 
   std::vector<ports::ProducerStatus> Status() const;
+  // Fills in the producers, open and closed, as of one moment.
+  void Describe(ports::DaemonStatus* status) const;
 
  private:
   struct Entry {
@@ -65,6 +67,8 @@ class SinkPool {
     absl::Time last_used;
   };
 
+  void CountClosed(const ports::ProducerStatus& last) ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_);
+  std::vector<ports::ProducerStatus> OpenProducers() const ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_);
   // Makes room for one more; closes the returned sink outside of the lock.
   absl::StatusOr<PooledSink> EvictIdle() ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_);
 
@@ -73,6 +77,8 @@ class SinkPool {
   const Clock* const clock_;
   mutable absl::Mutex mutex_;
   std::map<std::string, Entry> entries_ ABSL_GUARDED_BY(mutex_);  // by fingerprint
+  // Sums over those that are no longer kept, by connection.
+  std::map<std::string, ports::ProducerStatus> closed_sums_ ABSL_GUARDED_BY(mutex_);
   bool closed_ ABSL_GUARDED_BY(mutex_) = false;
 };
 

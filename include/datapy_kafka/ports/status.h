@@ -3,6 +3,7 @@
 #pragma once
 
 #include <array>
+#include <cstddef>
 #include <cstdint>
 #include <optional>
 #include <string>
@@ -27,7 +28,11 @@ struct LatencyHistogram {
   double sum_seconds = 0;
 
   void Observe(absl::Duration duration);
+  void Add(const LatencyHistogram& more);
 };
+
+// Adds every count of `more`.
+void Add(const SessionTotals& more, SessionTotals* sum);
 
 struct PartitionStatus {
   TopicPartition tp;
@@ -84,6 +89,20 @@ struct ProducerStatus {
   uint64_t delivered_bytes = 0;
 };
 
+// Sums are kept for this many names, and for the rest together: what jobs make
+// up must not grow the daemon.
+inline constexpr size_t kMaxEndedNames = 200;
+inline constexpr char kOtherNames[] = "other";
+
+// Sums over the sessions of a group that have ended.
+struct EndedSessions {
+  std::string group_id;  // kOtherNames beyond kMaxEndedNames
+  uint64_t sessions = 0;
+  SessionTotals totals;
+  LatencyHistogram commit_latency;
+  LatencyHistogram ack_latency;
+};
+
 struct DaemonStatus {
   std::string version;
   std::string librdkafka_version;
@@ -94,7 +113,9 @@ struct DaemonStatus {
   std::vector<std::string> connection_names;
   std::vector<std::string> listen_addresses;
   uint64_t sessions_ended = 0;
-  SessionTotals ended_totals;  // of the sessions that have ended
+  SessionTotals ended_totals;                    // of the sessions that have ended
+  std::vector<EndedSessions> ended_groups;       // the same by group
+  std::vector<ProducerStatus> closed_producers;  // sums by connection, nothing queued
 };
 
 // What a connection check found.

@@ -101,6 +101,15 @@ TEST_F(SessionManagerTest, ABrokenStreamCommitsWhatArrivedBefore) {
   EXPECT_TRUE(Committed(3));
   EXPECT_TRUE(Eventually([&] { return manager_.sessions_ended() == 1; }));
   EXPECT_EQ(manager_.ended_totals().acked, 3u);
+  ports::DaemonStatus status;
+  manager_.Describe(&status);
+  EXPECT_EQ(status.sessions_ended, 1u);
+  EXPECT_EQ(status.ended_totals.acked, 3u);
+  EXPECT_THAT(status.sessions, IsEmpty());
+  ASSERT_EQ(status.ended_groups.size(), 1u);
+  EXPECT_EQ(status.ended_groups[0].group_id, "g");
+  EXPECT_EQ(status.ended_groups[0].sessions, 1u);
+  EXPECT_EQ(status.ended_groups[0].totals.acked, 3u);
   EXPECT_THAT(manager_.Status(), IsEmpty());
 }
 

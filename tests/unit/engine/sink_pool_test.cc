@@ -3,6 +3,7 @@
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
+#include "absl/strings/str_cat.h"
 #include "datapy_kafka/base/error.h"
 
 namespace datapy_kafka::engine {
@@ -42,8 +43,10 @@ class SinkPoolTest : public ::testing::Test {
                    }
                    auto state = std::make_shared<SinkState>();
                    made_.push_back(state);
-                   return PooledSink{std::make_shared<FakeSink>(state), [state] {
+                   return PooledSink{std::make_shared<FakeSink>(state), [state, connection] {
                                        ports::ProducerStatus status;
+                                       status.connection = connection.DisplayName();
+                                       status.delivered = 7;
                                        status.queued_records = state->queued;
                                        return status;
                                      }};
@@ -67,6 +70,38 @@ TEST_F(SinkPoolTest, OtherPropertiesAreAnotherProducer) {
 TEST_F(SinkPoolTest, TheFactorysErrorIsTheAnswerAndNothingIsKept) {
   EXPECT_EQ(GetErrorInfo(pool_.Get(To("bad:1"), {}).status()).reason, ErrorReason::kPropertyRefused);
   EXPECT_TRUE(pool_.Status().empty());
+}
+
+TEST_F(SinkPoolTest, WhatAClosedProducerCountedIsKept) {
+  ASSERT_TRUE(pool_.Get(To("a:1"), {}).ok());
+  ASSERT_TRUE(pool_.Get(To("b:1"), {}).ok());
+  ASSERT_TRUE(pool_.Get(To("c:1"), {}).ok());  // a gives way
+  pool_.Discard(*pool_.Get(To("c:1"), {}));
+  pool_.Discard(*pool_.Get(To("a:1"), {}));
+  ports::DaemonStatus status;
+  pool_.Describe(&status);
+  ASSERT_EQ(status.producers.size(), 1u);
+  EXPECT_EQ(status.producers[0].connection, "b:1");
+  ASSERT_EQ(status.closed_producers.size(), 2u);
+  EXPECT_EQ(status.closed_producers[0].connection, "a:1");
+  EXPECT_EQ(status.closed_producers[0].delivered, 14u) << "both of a's";
+  EXPECT_EQ(status.closed_producers[1].connection, "c:1");
+  EXPECT_EQ(status.closed_producers[1].queued_records, 0u);
+}
+
+TEST_F(SinkPoolTest, TheNamesOfClosedProducersAreBounded) {
+  constexpr size_t kMore = ports::kMaxEndedNames + 50;
+  for (size_t i = 0; i < kMore; ++i) {
+    const auto sink = pool_.Get(To(absl::StrCat("host", i, ":1")), {});
+    ASSERT_TRUE(sink.ok());
+    pool_.Discard(*sink);
+  }
+  ports::DaemonStatus status;
+  pool_.Describe(&status);
+  EXPECT_EQ(status.closed_producers.size(), ports::kMaxEndedNames + 1);
+  uint64_t delivered = 0;
+  for (const ports::ProducerStatus& sum : status.closed_producers) delivered += sum.delivered;
+  EXPECT_EQ(delivered, 7 * kMore);
 }
 
 TEST_F(SinkPoolTest, AtTheLimitAnIdleOneGivesWay) {
