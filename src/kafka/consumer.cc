@@ -82,22 +82,26 @@ std::vector<ports::SourceEvent> Consumer::Poll(size_t max_records, size_t max_by
   // Always, for it is also what tells librdkafka that the application lives.
   ServeQueue(group_queue_.get(), events);
   ServeQueue(commit_queue_.get(), events);
-  Budget budget{max_records, max_bytes};
-  if (budget.spent() || partitions_.empty()) return events;
-  const size_t count = partitions_.size();
-  next_partition_ = (next_partition_ + 1) % count;
+  if (max_records == 0 || max_bytes == 0) return events;
+  std::vector<Partition*> waiting;  // those that have something to read, in turn
+  for (size_t i = 0; i < partitions_.size(); ++i) {
+    Partition& one = *partitions_[(next_partition_ + i) % partitions_.size()];
+    if (one.readable && rd_kafka_queue_length(one.queue.get()) > 0) waiting.push_back(&one);
+  }
+  if (waiting.empty()) return events;
+  ++next_partition_;
   // First a fair share for each, then what is left to whoever has more.
-  const size_t share = std::max<size_t>(1, max_records / count);
+  Budget budget{max_records, max_bytes};
+  const size_t share = std::max<size_t>(1, max_records / waiting.size());
   for (const size_t quantum : {share, max_records}) {
-    for (size_t i = 0; i < count && !budget.spent(); ++i) {
-      ReadPartition(*partitions_[(next_partition_ + i) % count], quantum, budget, events);
+    for (Partition* one : waiting) {
+      if (!budget.spent()) ReadPartition(*one, quantum, budget, events);
     }
   }
   return events;
 }
 
 void Consumer::ReadPartition(Partition& partition, size_t quantum, Budget& budget, Events& events) {
-  if (!partition.readable) return;
   ports::RecordsPolled polled;
   // Singly: before librdkafka 2.1 batch reads could skip records when a
   // rebalance ran beside them.
@@ -118,7 +122,7 @@ void Consumer::ReadPartition(Partition& partition, size_t quantum, Budget& budge
   }
   if (polled.records.empty()) return;
   polled.tp = partition.tp;
-  events.push_back(std::move(polled));
+  events.emplace_back(std::in_place_type<ports::RecordsPolled>, std::move(polled));
 }
 
 void Consumer::ServeQueue(rd_kafka_queue_t* queue, Events& events) {
@@ -147,7 +151,8 @@ void Consumer::Report(rd_kafka_resp_err_t code, absl::string_view text, const st
   if (code == RD_KAFKA_RESP_ERR__PARTITION_EOF || code == RD_KAFKA_RESP_ERR__MAX_POLL_EXCEEDED) return;
   if (fatal) {
     if (!std::exchange(fatal_reported_, true))
-      events.push_back(ports::SourceTrouble{client_->FatalError(), true});
+      events.emplace_back(std::in_place_type<ports::SourceTrouble>,
+                          ports::SourceTrouble{client_->FatalError(), true});
     return;
   }
   TranslatedError error = client_->Explain(code, text);
@@ -159,7 +164,8 @@ void Consumer::Report(rd_kafka_resp_err_t code, absl::string_view text, const st
   ErrorBuilder builder(error.reason);
   if (!error.broker.empty()) builder.Broker(error.broker);
   if (!topic.empty()) builder.Topic(topic.substr(0, topic.find('[')));
-  events.push_back(ports::SourceTrouble{builder.Build(error.message), fatal});
+  events.emplace_back(std::in_place_type<ports::SourceTrouble>,
+                      ports::SourceTrouble{builder.Build(error.message), fatal});
 }
 
 void Consumer::SetReadable(const TopicPartition& tp, bool readable) {
@@ -172,14 +178,16 @@ void Consumer::CommitAsync(const std::vector<PartitionOffset>& positions) {
   const rd_kafka_resp_err_t code =
       rd_kafka_commit_queue(client_->rk(), list.get(), commit_queue_.get(), nullptr, nullptr);
   if (code == RD_KAFKA_RESP_ERR_NO_ERROR) return;
-  pending_.push_back(ports::CommitFinished{ToOutcomes(*client_, committing_, nullptr, code)});
+  pending_.emplace_back(std::in_place_type<ports::CommitFinished>,
+                        ports::CommitFinished{ToOutcomes(*client_, committing_, nullptr, code)});
   client_->Wake();
 }
 
 void Consumer::OnCommitted(rd_kafka_event_t* event, Events& events) {
-  events.push_back(ports::CommitFinished{ToOutcomes(*client_, std::exchange(committing_, {}),
-                                                    rd_kafka_event_topic_partition_list(event),
-                                                    rd_kafka_event_error(event))});
+  events.emplace_back(std::in_place_type<ports::CommitFinished>,
+                      ports::CommitFinished{ToOutcomes(*client_, std::exchange(committing_, {}),
+                                                       rd_kafka_event_topic_partition_list(event),
+                                                       rd_kafka_event_error(event))});
 }
 
 std::vector<ports::CommitOutcome> Consumer::CommitSync(const std::vector<PartitionOffset>& positions,

@@ -84,7 +84,7 @@ void Consumer::OnAssign(const rd_kafka_topic_partition_list_t* partitions, Event
   } else {
     rd_kafka_assign(client_->rk(), list.get());
   }
-  events.push_back(std::move(assigned));
+  events.emplace_back(std::in_place_type<ports::PartitionsAssigned>, std::move(assigned));
 }
 
 void Consumer::PinLatest(rd_kafka_topic_partition_list_t* partitions) {
@@ -130,7 +130,7 @@ void Consumer::OnRevoke(const rd_kafka_topic_partition_list_t* partitions, Event
     if (Partition* partition = Find(entry.topic, entry.partition)) partition->readable = false;
   }
   if (revoked.lost) Forget(partitions);
-  events.push_back(std::move(revoked));
+  events.emplace_back(std::in_place_type<ports::PartitionsRevoked>, std::move(revoked));
 }
 
 void Consumer::FinishRevoke() {
