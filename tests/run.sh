@@ -63,7 +63,7 @@ suite_style() {
   deploy/build.sh tests
   git ls-files '*.cc' '*.h' | xargs build/venv/bin/clang-format --dry-run --Werror
   run_pytest tests/style "$@"
-  # Last: some eleven minutes of one core, most of it in what includes gRPC.
+  # Last: it takes minutes, most of them for what includes gRPC.
   run-clang-tidy -quiet -p build -j "$(nproc)" "^$ROOT/(src|server)/" >build/clang-tidy.log 2>&1 || {
     grep -E '(warning|error):' -A3 build/clang-tidy.log >&2 || cat build/clang-tidy.log >&2
     return 1
