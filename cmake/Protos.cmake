@@ -4,12 +4,12 @@ set(PROTO_OUT ${CMAKE_CURRENT_BINARY_DIR}/generated)
 file(MAKE_DIRECTORY ${PROTO_OUT})
 find_program(GRPC_CPP_PLUGIN grpc_cpp_plugin REQUIRED)
 
-# datapy_kafka_proto(<target> [GRPC] <name>...) for proto/datapy_kafka/v1/<name>.proto
+# datapy_kafka_proto(<target> [GRPC] <path>...) for proto/<path>.proto
 function(datapy_kafka_proto target)
   cmake_parse_arguments(ARG "GRPC" "" "" ${ARGN})
   set(sources)
-  foreach(name ${ARG_UNPARSED_ARGUMENTS})
-    set(base ${PROTO_OUT}/datapy_kafka/v1/${name})
+  foreach(path ${ARG_UNPARSED_ARGUMENTS})
+    set(base ${PROTO_OUT}/${path})
     set(outputs ${base}.pb.cc ${base}.pb.h)
     set(plugin)
     if(ARG_GRPC)
@@ -19,8 +19,8 @@ function(datapy_kafka_proto target)
     add_custom_command(
       OUTPUT ${outputs}
       COMMAND protobuf::protoc -I${PROTO_ROOT} --cpp_out=${PROTO_OUT} ${plugin}
-              ${PROTO_ROOT}/datapy_kafka/v1/${name}.proto
-      DEPENDS ${PROTO_ROOT}/datapy_kafka/v1/${name}.proto
+              ${PROTO_ROOT}/${path}.proto
+      DEPENDS ${PROTO_ROOT}/${path}.proto
       VERBATIM)
     list(APPEND sources ${outputs})
   endforeach()
@@ -35,5 +35,5 @@ function(datapy_kafka_proto target)
   endif()
 endfunction()
 
-datapy_kafka_proto(datapy_kafka_config_proto config)
-datapy_kafka_proto(datapy_kafka_api_proto GRPC sidecar error)
+datapy_kafka_proto(datapy_kafka_config_proto datapy_kafka/v1/config)
+datapy_kafka_proto(datapy_kafka_api_proto GRPC datapy_kafka/v1/sidecar datapy_kafka/v1/error grpc/health/v1/health)
