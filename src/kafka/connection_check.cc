@@ -53,7 +53,7 @@ class Findings {
         continue;
       }
       TranslatedError error = client_.Explain(code, rd_kafka_event_error_string(event.get()));
-      if (RetryingIsOfNoUse(error.reason) && !final_.has_value()) final_ = error;
+      if (RetryingIsOfNoUse(error.reason) && !error.retriable && !final_.has_value()) final_ = error;
       other_than_dns_ |= error.reason != ErrorReason::kDnsFailure;
       last_ = std::move(error);
     }

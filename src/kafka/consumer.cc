@@ -156,6 +156,10 @@ void Consumer::Report(rd_kafka_resp_err_t code, absl::string_view text, const st
     return;
   }
   TranslatedError error = client_->Explain(code, text);
+  // A cut connection may be a broker that stops: no reason to end a session.
+  if (error.reason == ErrorReason::kTlsHandshakeFailed && error.retriable) {
+    error.reason = ErrorReason::kBrokerUnreachable;
+  }
   fatal = error.reason == ErrorReason::kNoCommittedOffset;
   if (!troubles_.Admit(error.reason, topic, absl::Now())) return;
   if (!topic.empty() && error.message.find(topic) == std::string::npos) {

@@ -92,7 +92,7 @@ class Consumer final : public ports::RecordSource {
   QueuePtr group_queue_;
   QueuePtr commit_queue_;
   std::vector<std::unique_ptr<Partition>> partitions_;
-  size_t next_partition_ = 0;  // who reads first in the next Poll
+  size_t next_partition_ = 0;  // turns: who reads first in a Poll
   std::optional<Revocation> revocation_;
   std::vector<PartitionOffset> committing_;  // on the wire
   Events pending_;                           // found outside Poll

@@ -58,8 +58,8 @@ std::optional<ErrorReason> TlsReason(rd_kafka_resp_err_t code, absl::string_view
   }
   if (code == RD_KAFKA_RESP_ERR__SSL || Has(text, "SSL handshake failed") ||
       Has(text, "wrong version number") || Has(text, "SSL routines") ||
-      Has(text, "connecting to a PLAINTEXT broker") || Has(text, "incorrect security.protocol configuration") ||
-      Has(text, "connecting to a SSL listener")) {
+      Has(text, "connecting to a PLAINTEXT broker") || Has(text, "in state SSL_HANDSHAKE") ||
+      Has(text, "incorrect security.protocol configuration") || Has(text, "connecting to a SSL listener")) {
     return ErrorReason::kTlsHandshakeFailed;
   }
   return std::nullopt;
@@ -130,8 +130,11 @@ ErrorReason ReasonOf(rd_kafka_resp_err_t code, absl::string_view text) {
   }
 }
 
-bool IsRetriable(rd_kafka_resp_err_t code, ErrorReason reason) {
+bool IsRetriable(rd_kafka_resp_err_t code, ErrorReason reason, absl::string_view text) {
   switch (reason) {
+    case ErrorReason::kTlsHandshakeFailed:
+      // A connection that is cut: the wrong protocol, or a broker that stops.
+      return Has(text, "Disconnected");
     case ErrorReason::kBrokerUnreachable:
     case ErrorReason::kDnsFailure:
     case ErrorReason::kTimedOut:
@@ -207,8 +210,8 @@ absl::Status TranslatedError::ToStatus() const {
 TranslatedError Translate(rd_kafka_resp_err_t code, absl::string_view text, const TranslationContext& context) {
   Parts parts = Split(text);
   TranslatedError error;
-  error.reason = ReasonOf(code, parts.text);
-  error.retriable = IsRetriable(code, error.reason);
+  error.reason = ReasonOf(code, text);
+  error.retriable = IsRetriable(code, error.reason, text);
   error.broker = std::move(parts.broker);
   error.message = parts.text.empty() ? rd_kafka_err2str(code) : std::move(parts.text);
   if (!error.broker.empty()) error.message = absl::StrCat(error.broker, ": ", error.message);

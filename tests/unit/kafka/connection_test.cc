@@ -63,8 +63,8 @@ TEST(Configuration, NamesEveryPropertyThatIsRefused) {
   const auto made = MakeProducer(connection, {}, 1 << 20);
   ASSERT_FALSE(made.ok());
   EXPECT_EQ(GetErrorInfo(made.status()).reason, ErrorReason::kPropertyRefused);
-  EXPECT_THAT(MessageOf(made.status()),
-              AllOf(HasSubstr("no.such.property"), HasSubstr("fetch.min.bytes"), Not(HasSubstr("client.rack"))));
+  EXPECT_THAT(MessageOf(made.status()), AllOf(HasSubstr("no.such.property"), HasSubstr("fetch.min.bytes"),
+                                              Not(HasSubstr("client.rack"))));
 }
 
 TEST(Configuration, ACertificateThatIsNoneIsSaidToBe) {

@@ -2,12 +2,42 @@
 
 #include <gtest/gtest.h>
 
+#include <thread>
 #include <utility>
 
 #include "absl/strings/str_cat.h"
 #include "absl/synchronization/notification.h"
 
 namespace datapy_kafka::kafka {
+namespace {
+
+class TearDowns : public testing::Environment {
+ public:
+  struct Guarded {
+    absl::Mutex mutex;
+    std::vector<std::thread> threads;
+  };
+
+  static Guarded& All() {
+    static Guarded guarded;
+    return guarded;
+  }
+
+  static void Add(std::function<void()> work) {
+    absl::MutexLock lock(&All().mutex);
+    All().threads.emplace_back(std::move(work));
+  }
+
+  void TearDown() override {
+    absl::MutexLock lock(&All().mutex);
+    for (std::thread& thread : All().threads) thread.join();
+    All().threads.clear();
+  }
+};
+
+[[maybe_unused]] testing::Environment* const kTearDowns = testing::AddGlobalTestEnvironment(new TearDowns);
+
+}  // namespace
 
 MockKafka::MockKafka(int brokers) {
   char text[256];
@@ -15,11 +45,17 @@ MockKafka::MockKafka(int brokers) {
   rd_kafka_conf_set_log_cb(conf, nullptr);
   rk_ = rd_kafka_new(RD_KAFKA_PRODUCER, conf, text, sizeof(text));
   cluster_ = rd_kafka_mock_cluster_new(rk_, brokers);
+#if RD_KAFKA_VERSION >= 0x020600ff
+  rd_kafka_mock_group_initial_rebalance_delay_ms(cluster_, 500);
+#endif
 }
 
 MockKafka::~MockKafka() {
-  rd_kafka_mock_cluster_destroy(cluster_);
-  rd_kafka_destroy(rk_);
+  // Takes a second; joined when all tests are done.
+  TearDowns::Add([rk = rk_, cluster = cluster_] {
+    rd_kafka_mock_cluster_destroy(cluster);
+    rd_kafka_destroy(rk);
+  });
 }
 
 config::ConnectionOptions MockKafka::Connection() const {
