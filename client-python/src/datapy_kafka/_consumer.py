@@ -5,6 +5,7 @@ from __future__ import annotations
 import logging
 import queue
 import random
+import threading
 import time
 from collections.abc import Callable
 from typing import Any
@@ -105,8 +106,8 @@ class Consumer:
     def _run_sessions(self) -> None:
         wait_s, away_since, said_at = _FIRST_WAIT_S, time.monotonic(), 0.0
         while not self.should_stop():
-            session, error = self._run_session()
-            if session.started is not None:
+            session, error = self._run_session(away_since)
+            if session.joined:
                 wait_s, away_since, said_at = _FIRST_WAIT_S, time.monotonic(), 0.0
             if self._is_over(session, error):
                 return
@@ -125,10 +126,16 @@ class Consumer:
         self.result.stop_reason = "client"
         self.result.clean = True
 
-    def _run_session(self) -> tuple[Session, KafkaSidecarError | None]:
+    def _run_session(self, away_since: float) -> tuple[Session, KafkaSidecarError | None]:
         session = Session(self._stub, self._start, self.log, self.result.committed.__setitem__)
         self._session = session
         session.open()
+        patience = None
+        if self._connect_timeout_s is not None:
+            left = away_since + self._connect_timeout_s - time.monotonic()
+            patience = threading.Timer(max(0.0, left), session.give_up_joining)
+            patience.daemon = True
+            patience.start()
         kind = BatchDispatcher if self._options.batch else Dispatcher
         dispatcher = kind(session, self._handler, self)
         try:
@@ -143,6 +150,8 @@ class Consumer:
             raise
         finally:
             self._session = None
+            if patience is not None:
+                patience.cancel()
         if not session.close(self._options.shutdown_drain_timeout_s + _CLOSE_SLACK_S):
             self.log.warning("The sidecar did not confirm the end within %.0f s; what it has not "
                              "committed comes again", self._options.shutdown_drain_timeout_s + _CLOSE_SLACK_S)

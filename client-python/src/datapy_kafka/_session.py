@@ -13,7 +13,7 @@ import grpc
 
 from ._acks import Outbox
 from ._address import Stub
-from ._errors import KafkaSidecarError, from_rpc_error, reason_name
+from ._errors import KafkaSidecarError, for_reason, from_rpc_error, reason_name
 from .v1 import sidecar_pb2 as pb
 
 TopicPartition = tuple[str, int]
@@ -35,6 +35,9 @@ class Session:
         # (partition, last void delivery id), and then the revocation to release.
         self.voids: deque[tuple[list[TopicPartition], int, int]] = deque()
         self.started: pb.Started | None = None
+        # Whether the group has let the session in, and what Kafka said against it.
+        self.joined = False
+        self._trouble: KafkaSidecarError | None = None
         self.draining = False
         self.ended = threading.Event()
         self.stopped: pb.Stopped | None = None
@@ -55,6 +58,13 @@ class Session:
         """Has the handler's thread look up; may be called inside a signal handler."""
         self.interrupt = True
         self.frames.put(None)
+
+    def give_up_joining(self) -> None:
+        """Ends a call that has not joined its group, with what stood in the way."""
+        if not self.joined and not self.ended.is_set():
+            self.error = self._trouble or for_reason(
+                "TIMED_OUT", "the group did not let this consumer in within connect_timeout_s")
+            self._call.cancel()
 
     def close(self, timeout_s: float) -> bool:
         """Half-closes and waits for the daemon's last word; returns whether it came."""
@@ -79,7 +89,7 @@ class Session:
                 else:
                     self._control(response)
         except grpc.RpcError as error:
-            self.error = from_rpc_error(error, self._address)
+            self.error = self.error or from_rpc_error(error, self._address)
         finally:
             self.outbox.cancel()
             self.ended.set()
@@ -99,9 +109,11 @@ class Session:
             self.voids.append(([(void.topic, void.partition)], void.through_delivery_id, 0))
             self.look_up()
         elif kind == "assigned":
+            self.joined = True
             self._log.info("Assigned: %s", _names(response.assigned.partitions))
         elif kind == "notice":
             notice = response.notice
+            self._trouble = for_reason(reason_name(notice.reason), notice.message)
             level = logging.WARNING if notice.severity == pb.SEVERITY_WARNING else logging.INFO
             self._log.log(level, "%s (%s)", notice.message, reason_name(notice.reason))
         elif kind == "draining":
