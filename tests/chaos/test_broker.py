@@ -1,0 +1,68 @@
+"""Brokers that are killed, whose connections are cut, and members that come and go."""
+
+from __future__ import annotations
+
+import random
+import time
+from collections.abc import Callable
+
+import pytest
+from support.kafka import KafkaCluster
+from support.paths import wait_until
+from support.verify import members
+
+from chaos.checker import Verdict
+from chaos.load import Load
+
+Judge = Callable[[Load], Verdict]
+
+
+@pytest.mark.parametrize("brokers", [1, 3])
+@pytest.mark.timeout(7200)
+def test_kill_9_of_a_broker(unique: str, brokers: int, full: bool, chance: random.Random, judge: Judge) -> None:
+    safe = {"min.insync.replicas": "2", "unclean.leader.election.enable": "false"} if brokers == 3 else {}
+    with (KafkaCluster(unique, brokers=brokers, properties=safe) as kafka,
+          Load(kafka, unique, replication=min(brokers, 3)) as load):
+        daemon, job = load.member()
+        load.wait_progress(200)
+        for _ in range(10 if full else 1):
+            victim = chance.choice(kafka.brokers)
+            with load.fault(f"kill -9 {victim.name}"):
+                victim.kill()
+                time.sleep(chance.uniform(0, 3))
+                victim.start()
+                kafka.wait_ready(120)
+        assert daemon.process.running()
+        assert job.process.running()
+        judge(load)
+
+
+@pytest.mark.timeout(3600)
+def test_connections_cut(unique: str, full: bool, chance: random.Random, judge: Judge) -> None:
+    with KafkaCluster(unique, proxied=True) as kafka, Load(kafka, unique) as load:
+        load.member(kafka.address("PROXIED"))
+        load.wait_progress(200)
+        for _ in range(50 if full else 5):
+            with load.fault("connections cut"):
+                assert kafka.proxies[0].cut() > 0
+                time.sleep(chance.uniform(0, 1))
+        judge(load)
+
+
+@pytest.mark.parametrize("strategy", ["range", "cooperative-sticky"])
+@pytest.mark.timeout(7200)
+def test_members_come_and_go(kafka: KafkaCluster, unique: str, strategy: str, full: bool, judge: Judge) -> None:
+    with Load(kafka, unique, partitions=24, backlog=1_000_000 if full else 10_000) as load:
+        properties = {"session.timeout.ms": "6000", "heartbeat.interval.ms": "500",
+                      "partition.assignment.strategy": strategy}
+        speed = 0.0 if full else 0.002
+        group = [load.member(sleep_s=speed, properties=properties) for _ in range(3)]
+        wait_until(lambda: len(members(kafka.bootstrap_servers, load.name)) == 3, 60, "three members", 0.5)
+        load.wait_progress(200)
+        for _ in range(5 if full else 1):
+            for daemon, _job in group:
+                with load.fault("rolling restart"):
+                    assert daemon.stop() == 0, daemon.process.tail()
+                    daemon.start()
+        verdict = judge(load)
+        assert verdict.duplicates < verdict.produced / 100, verdict.report()
