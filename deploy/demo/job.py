@@ -46,7 +46,7 @@ def main(seconds: float) -> int:
                 max_retries=2,
                 retry_backoff_ms=[300, 600],
                 controller=controller,
-                properties={"session.timeout.ms": "6000", "statistics.interval.ms": "1000"},
+                properties={"session.timeout.ms": "6000"},
             )
         screen.summary(result, controller.stop_reason)
     return 0 if result.clean else 1

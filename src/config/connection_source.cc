@@ -52,6 +52,11 @@ class Reader {
       problems_->Add(text.status().message());
       return "";
     }
+    if (text->find('\0') != std::string::npos) {
+      // librdkafka would cut it there and the login fail without a word why.
+      problems_->Add(key, " from ", full, " holds a zero byte: it takes text");
+      return "";
+    }
     return std::string(absl::StripSuffix(absl::StripSuffix(*text, "\n"), "\r"));
   }
 
@@ -109,7 +114,7 @@ absl::StatusOr<ConnectionOptions> MakeConnection(const std::string& name, const 
 
 absl::StatusOr<std::optional<ConnectionOptions>> ConnectionFromEnvironment(const Environment& environment) {
   const std::optional<std::string> servers = environment("KAFKA_BOOTSTRAP_SERVERS");
-  if (!servers) return std::nullopt;
+  if (!servers || servers->empty()) return std::nullopt;
   Problems problems;
   Reader reader("", environment, &problems);
   const auto text = [&](const char* variable) { return environment(variable).value_or(""); };

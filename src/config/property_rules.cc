@@ -17,7 +17,9 @@
 namespace datapy_kafka::config {
 namespace {
 
-enum class Side { kBoth, kConsumer, kProducer };
+// kConnection: on the connection alone. A session must not weaken the TLS of a
+// connection that the operator has configured.
+enum class Side { kBoth, kConnection, kConsumer, kProducer };
 
 struct Allowed {
   absl::string_view name;
@@ -34,7 +36,7 @@ constexpr std::array kAllowed = {
     Allowed{"client.rack", Side::kBoth},
     Allowed{"connections.max.idle.ms", Side::kBoth},
     Allowed{"enable.metrics.push", Side::kBoth},
-    Allowed{"enable.ssl.certificate.verification", Side::kBoth},
+    Allowed{"enable.ssl.certificate.verification", Side::kConnection},
     Allowed{"message.copy.max.bytes", Side::kBoth},
     Allowed{"message.max.bytes", Side::kBoth},
     Allowed{"metadata.max.age.ms", Side::kBoth},
@@ -52,10 +54,10 @@ constexpr std::array kAllowed = {
     Allowed{"socket.receive.buffer.bytes", Side::kBoth},
     Allowed{"socket.send.buffer.bytes", Side::kBoth},
     Allowed{"socket.timeout.ms", Side::kBoth},
-    Allowed{"ssl.cipher.suites", Side::kBoth},
-    Allowed{"ssl.curves.list", Side::kBoth},
-    Allowed{"ssl.endpoint.identification.algorithm", Side::kBoth},
-    Allowed{"ssl.sigalgs.list", Side::kBoth},
+    Allowed{"ssl.cipher.suites", Side::kConnection},
+    Allowed{"ssl.curves.list", Side::kConnection},
+    Allowed{"ssl.endpoint.identification.algorithm", Side::kConnection},
+    Allowed{"ssl.sigalgs.list", Side::kConnection},
     Allowed{"topic.blacklist", Side::kBoth},
     Allowed{"topic.metadata.propagation.max.ms", Side::kBoth},
     Allowed{"topic.metadata.refresh.fast.interval.ms", Side::kBoth},
@@ -78,7 +80,6 @@ constexpr std::array kAllowed = {
     Allowed{"queued.max.messages.kbytes", Side::kConsumer},
     Allowed{"queued.min.messages", Side::kConsumer},
     Allowed{"session.timeout.ms", Side::kConsumer},
-    Allowed{"statistics.interval.ms", Side::kConsumer},
     Allowed{"batch.num.messages", Side::kProducer},
     Allowed{"batch.size", Side::kProducer},
     Allowed{"compression.codec", Side::kProducer},
@@ -91,8 +92,6 @@ constexpr std::array kAllowed = {
     Allowed{"message.send.max.retries", Side::kProducer},
     Allowed{"message.timeout.ms", Side::kProducer},
     Allowed{"partitioner", Side::kProducer},
-    Allowed{"queue.buffering.max.kbytes", Side::kProducer},
-    Allowed{"queue.buffering.max.messages", Side::kProducer},
     Allowed{"queue.buffering.max.ms", Side::kProducer},
     Allowed{"request.timeout.ms", Side::kProducer},
     Allowed{"retries", Side::kProducer},
@@ -126,6 +125,9 @@ constexpr std::array kReserved = {
     Reserved{"ssl.ca.", "use ssl_ca_location"},
     Reserved{"ssl.certificate.", "use ssl_cert_location"},
     Reserved{"ssl.key.", "use ssl_key_location and ssl_key_password"},
+    Reserved{"queue.buffering.max.kbytes", "the daemon's limits.max_producer_queue_bytes bounds it"},
+    Reserved{"queue.buffering.max.messages", "the daemon's limits.max_producer_queue_bytes bounds it"},
+    Reserved{"statistics.interval.ms", "the daemon reports lag and progress without it"},
     Reserved{"transactional.id", "transactions are not offered"},
     Reserved{"plugin.", "it loads code into the daemon"},
     Reserved{"ssl.engine.", "it loads code into the daemon"},
@@ -158,7 +160,7 @@ absl::string_view ReasonToRefuse(absl::string_view name) {
 bool PropertyAppliesTo(absl::string_view name, ClientKind kind) {
   const Allowed* allowed = FindAllowed(name);
   if (allowed == nullptr) return false;
-  return allowed->side == Side::kBoth ||
+  return allowed->side == Side::kBoth || allowed->side == Side::kConnection ||
          allowed->side == (kind == ClientKind::kConsumer ? Side::kConsumer : Side::kProducer);
 }
 
@@ -180,7 +182,11 @@ absl::Status ValidateProperties(const Properties& properties, ClientKind kind) {
   Problems problems;
   CheckConnectionProperties(properties, &problems);
   for (const auto& [name, value] : properties) {
-    if (FindAllowed(name) != nullptr && !PropertyAppliesTo(name, kind)) {
+    const Allowed* allowed = FindAllowed(name);
+    if (allowed == nullptr) continue;
+    if (allowed->side == Side::kConnection) {
+      problems.Add("property \"", name, "\" is refused here: it belongs to the connection");
+    } else if (!PropertyAppliesTo(name, kind)) {
       problems.Add("property \"", name, "\" is refused: it is a ",
                    kind == ClientKind::kConsumer ? "producer" : "consumer", "'s");
     }

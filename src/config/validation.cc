@@ -6,6 +6,7 @@
 #include "absl/strings/match.h"
 #include "absl/strings/numbers.h"
 #include "absl/strings/str_split.h"
+#include "absl/strings/strip.h"
 #include "datapy_kafka/config/options.h"
 #include "problems.h"
 #include "property_rules.h"
@@ -25,21 +26,30 @@ bool IsUnresolved(absl::string_view text) {
   return begin != absl::string_view::npos && text.find('}', begin) != absl::string_view::npos;
 }
 
+// "host:port", "host", "[::1]:port"; letters, digits and what addresses have.
 bool IsHostPort(absl::string_view address) {
-  // Longer forms that librdkafka takes: PROTOCOL://host:port
-  if (const size_t scheme = address.find("://"); scheme != absl::string_view::npos)
-    address.remove_prefix(scheme + 3);
-  const size_t colon = address.rfind(':');
-  const bool has_port = colon != absl::string_view::npos && address.find(']', colon) == absl::string_view::npos;
-  absl::string_view host = has_port ? address.substr(0, colon) : address;
-  if (has_port) {
-    int port = 0;
-    if (!absl::SimpleAtoi(address.substr(colon + 1), &port) || port < 1 || port > 65535) return false;
+  absl::string_view host = address;
+  absl::string_view port;
+  if (absl::StartsWith(address, "[")) {
+    const size_t close = address.find(']');
+    if (close == absl::string_view::npos) return false;
+    host = address.substr(1, close - 1);
+    port = address.substr(close + 1);
+  } else if (const size_t colon = address.find(':'); colon != absl::string_view::npos) {
+    host = address.substr(0, colon);
+    port = address.substr(colon);
   }
-  if (absl::StartsWith(host, "[") && absl::EndsWith(host, "]")) host = host.substr(1, host.size() - 2);
-  return !host.empty() && std::none_of(host.begin(), host.end(), [](char c) {
-    return absl::ascii_isspace(static_cast<unsigned char>(c)) ||
-           absl::ascii_iscntrl(static_cast<unsigned char>(c)) || c == '/' || c == '[' || c == ']';
+  if (!port.empty()) {
+    int number = 0;
+    if (!absl::ConsumePrefix(&port, ":") || port.empty() ||
+        !std::all_of(port.begin(), port.end(), [](char c) { return c >= '0' && c <= '9'; }) ||
+        !absl::SimpleAtoi(port, &number) || number < 1 || number > 65535) {
+      return false;
+    }
+  }
+  return !host.empty() && std::all_of(host.begin(), host.end(), [](char c) {
+    return absl::ascii_isalnum(static_cast<unsigned char>(c)) || c == '.' || c == '-' || c == '_' || c == ':' ||
+           c == '%';
   });
 }
 

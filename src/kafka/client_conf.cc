@@ -111,7 +111,13 @@ void ConfBuilder::SetConnection(const config::ConnectionOptions& connection) {
     Set("sasl.password", connection.sasl_password.Reveal(), true);
   }
   if (connection.UsesTls()) SetTls(connection);
-  SetAll(connection.properties);
+}
+
+void ConfBuilder::SetConnectionProperties(const config::ConnectionOptions& connection,
+                                          config::ClientKind kind) {
+  for (const auto& [name, value] : connection.properties) {
+    if (config::PropertyAppliesTo(name, kind)) Set(name, value);
+  }
 }
 
 void ConfBuilder::SetTls(const config::ConnectionOptions& connection) {
@@ -134,6 +140,7 @@ absl::StatusOr<ConfPtr> ConsumerConf(const config::SessionOptions& options) {
   ConfBuilder builder;
   SetEach(builder, kConsumer);
   builder.SetConnection(options.connection);
+  builder.SetConnectionProperties(options.connection, config::ClientKind::kConsumer);
   builder.Set("group.id", options.group_id);
   builder.Set("auto.offset.reset", options.auto_offset_reset == config::OffsetReset::kNone
                                        ? "error"
@@ -156,6 +163,7 @@ absl::StatusOr<ConfPtr> ProducerConf(const config::ConnectionOptions& connection
   SetEach(builder, kProducer);
   builder.Set("queue.buffering.max.kbytes", absl::StrCat(kbytes));
   builder.SetConnection(connection);
+  builder.SetConnectionProperties(connection, config::ClientKind::kProducer);
   builder.SetAll(properties);
   SetEach(builder, kProducerFixed);
   absl::StatusOr<ConfPtr> conf = builder.Take();
@@ -166,6 +174,7 @@ absl::StatusOr<ConfPtr> ProducerConf(const config::ConnectionOptions& connection
 absl::StatusOr<ConfPtr> CheckConf(const config::ConnectionOptions& connection, int64_t timeout_ms) {
   ConfBuilder builder;
   builder.SetConnection(connection);
+  builder.SetConnectionProperties(connection, config::ClientKind::kProducer);
   builder.Set("socket.connection.setup.timeout.ms",
               absl::StrCat(std::clamp<int64_t>(timeout_ms, 1000, 30'000)));
   builder.Set("reconnect.backoff.max.ms", "1000");

@@ -26,7 +26,10 @@ class ConfBuilder {
   // `secret`: the value must not appear in the error.
   void Set(const std::string& name, const std::string& value, bool secret = false);
   void SetAll(const config::Properties& properties);
+  // Everything of a connection but its properties.
   void SetConnection(const config::ConnectionOptions& connection);
+  // Those of its properties that are for this kind of client.
+  void SetConnectionProperties(const config::ConnectionOptions& connection, config::ClientKind kind);
 
   // The configuration, or kPropertyRefused naming every setting that
   // librdkafka does not know or take.

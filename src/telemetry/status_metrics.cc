@@ -140,6 +140,7 @@ void AddGroups(const ports::DaemonStatus& status, absl::Time now, Families* out)
 }
 
 struct PartitionSum {
+  bool lag_known = false;  // of one of them at least
   double lag = 0;
   double in_flight = 0;
   double retrying = 0;
@@ -150,9 +151,11 @@ void AddPartitions(const ports::DaemonStatus& status, size_t max_partitions, Fam
   std::map<std::tuple<std::string, std::string, std::string>, PartitionSum> sums;
   for (const ports::SessionStatus& session : status.sessions) {
     for (const ports::PartitionStatus& partition : session.partitions) {
-      const std::string name = own_series < max_partitions ? absl::StrCat(partition.tp.partition) : "other";
-      ++own_series;
-      PartitionSum& sum = sums[{session.group_id, partition.tp.topic, name}];
+      // Beyond the limit the topics are folded too: there may be thousands.
+      const bool own = own_series++ < max_partitions;
+      PartitionSum& sum = sums[{session.group_id, own ? partition.tp.topic : "other",
+                                own ? absl::StrCat(partition.tp.partition) : "other"}];
+      sum.lag_known |= partition.lag >= 0;
       sum.lag += static_cast<double>(std::max<int64_t>(0, partition.lag));
       sum.in_flight += static_cast<double>(partition.in_flight_records);
       sum.retrying += partition.retrying ? 1 : 0;
@@ -161,8 +164,11 @@ void AddPartitions(const ports::DaemonStatus& status, size_t max_partitions, Fam
   for (const auto& [key, sum] : sums) {
     const Labels labels = {
         {"group", std::get<0>(key)}, {"topic", std::get<1>(key)}, {"partition", std::get<2>(key)}};
-    out->Gauge("datapy_kafka_partition_lag_records", "Records between the committed offset and the end.",
-               labels, sum.lag);
+    // No series rather than a 0 that nobody measured: an alert would take it for health.
+    if (sum.lag_known) {
+      out->Gauge("datapy_kafka_partition_lag_records", "Records between the committed offset and the end.",
+                 labels, sum.lag);
+    }
     out->Gauge("datapy_kafka_partition_in_flight_records", "Records of it delivered and not yet acked.", labels,
                sum.in_flight);
     out->Gauge("datapy_kafka_partition_retrying", "1 while a record of it waits for its next attempt.", labels,

@@ -103,13 +103,13 @@ TEST(PropertyRulesTest, AReasonIsGivenForItsOwnNameOnly) {
 }
 
 TEST(PropertyRulesTest, WhatTunesIsAllowed) {
-  for (const char* name : {"client.id", "socket.timeout.ms", "message.max.bytes", "ssl.cipher.suites",
-                           "topic.metadata.refresh.interval.ms"}) {
+  for (const char* name :
+       {"client.id", "socket.timeout.ms", "message.max.bytes", "topic.metadata.refresh.interval.ms"}) {
     EXPECT_EQ(Refusal(name, ClientKind::kConsumer), "") << name;
     EXPECT_EQ(Refusal(name, ClientKind::kProducer), "") << name;
   }
   for (const char* name : {"session.timeout.ms", "fetch.max.bytes", "max.poll.interval.ms", "isolation.level",
-                           "partition.assignment.strategy", "group.instance.id", "statistics.interval.ms"}) {
+                           "partition.assignment.strategy", "group.instance.id"}) {
     EXPECT_EQ(Refusal(name, ClientKind::kConsumer), "") << name;
     EXPECT_THAT(Refusal(name, ClientKind::kProducer), HasSubstr("it is a consumer's")) << name;
   }
@@ -136,6 +136,23 @@ TEST(PropertyRulesTest, AllRefusalsComeAtOnce) {
 }
 
 TEST(PropertyRulesTest, ALongNameIsCut) { EXPECT_LT(Refusal(std::string(100'000, 'x')).size(), 300u); }
+
+TEST(PropertyRulesTest, ASessionDoesNotWeakenTheTlsOfItsConnection) {
+  const Properties weak = {{"enable.ssl.certificate.verification", "false"}};
+  EXPECT_TRUE(ValidateConnectionProperties(weak).ok());
+  for (const ClientKind kind : {ClientKind::kConsumer, ClientKind::kProducer}) {
+    const absl::Status status = ValidateProperties(weak, kind);
+    EXPECT_EQ(GetErrorInfo(status).reason, ErrorReason::kPropertyRefused);
+    EXPECT_TRUE(PropertyAppliesTo("enable.ssl.certificate.verification", kind));
+  }
+}
+
+TEST(PropertyRulesTest, AJobDoesNotRaiseTheOperatorsBounds) {
+  for (const char* name :
+       {"queue.buffering.max.kbytes", "queue.buffering.max.messages", "statistics.interval.ms"}) {
+    EXPECT_FALSE(ValidateConnectionProperties({{name, "1"}}).ok()) << name;
+  }
+}
 
 }  // namespace
 }  // namespace datapy_kafka::config

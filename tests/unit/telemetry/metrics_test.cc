@@ -202,7 +202,18 @@ TEST(MetricsTest, PartitionsBeyondTheLimitAreSummedAsOther) {
   }
   const std::string prefix = "datapy_kafka_partition_lag_records{group=\"g\",topic=\"orders\",partition=";
   EXPECT_THAT(lags, ElementsAre(Pair(prefix + "\"0\"}", 10), Pair(prefix + "\"1\"}", 11),
-                                Pair(prefix + "\"other\"}", 12 + 13 + 14)));
+                                Pair("datapy_kafka_partition_lag_records{group=\"g\",topic=\"other\","
+                                     "partition=\"other\"}",
+                                     12 + 13 + 14)));
+}
+
+TEST(MetricsTest, ALagThatIsNotKnownHasNoSeries) {
+  ports::DaemonStatus status;
+  status.sessions = {Session("s1", "g")};
+  status.sessions[0].partitions.push_back(Partition(0, -1));
+  for (const auto& [series, value] : Samples(status)) {
+    EXPECT_FALSE(absl::StartsWith(series, "datapy_kafka_partition_lag_records")) << series;
+  }
 }
 
 TEST(MetricsTest, NamesOfJobsAreEscaped) {
