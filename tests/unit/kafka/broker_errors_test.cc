@@ -1,0 +1,144 @@
+// Errors that a broker answers with, injected into the mock cluster: what the
+// consumer and the producer make of each.
+#include <gtest/gtest.h>
+
+#include <string>
+#include <vector>
+
+#include "unit/kafka/mock_kafka.h"
+
+namespace datapy_kafka::kafka {
+namespace {
+
+// Numbers of the Kafka protocol.
+constexpr int16_t kProduce = 0;
+constexpr int16_t kFetch = 1;
+constexpr int16_t kMetadata = 3;
+constexpr int16_t kOffsetFetch = 9;
+constexpr int16_t kFindCoordinator = 10;
+constexpr int16_t kJoinGroup = 11;
+constexpr int16_t kHeartbeat = 12;
+constexpr int16_t kSyncGroup = 14;
+
+struct Case {
+  int16_t api;
+  const char* api_name;
+  rd_kafka_resp_err_t error;
+};
+
+std::string Name(const testing::TestParamInfo<Case>& info) {
+  return std::string(info.param.api_name) + "_" + rd_kafka_err2name(info.param.error);
+}
+
+// An error that passes: every record still arrives, once and in order.
+class ConsumerGoesOn : public testing::TestWithParam<Case> {};
+
+TEST_P(ConsumerGoesOn, EveryRecordArrivesInOrder) {
+  MockKafka kafka;
+  kafka.CreateTopic("t", 1);
+  kafka.Fill("t", 0, 20);
+  kafka.Inject(GetParam().api, {GetParam().error, GetParam().error});
+  Member member(kafka.Session("g", {"t"}));
+  ASSERT_TRUE(member.RunUntil([&] { return member.total >= 20; }, absl::Seconds(60)));
+  kafka.Fill("t", 0, 20, 20);
+  ASSERT_TRUE(member.RunUntil([&] { return member.records.begin()->second.back()->offset.value() == 39; },
+                              absl::Seconds(60)));
+  const auto& records = member.records.begin()->second;
+  // A group that is joined again may begin at the start: nothing was committed.
+  for (size_t i = 1; i < records.size(); ++i) {
+    const int64_t step = records[i]->offset.value() - records[i - 1]->offset.value();
+    EXPECT_TRUE(step == 1 || records[i]->offset.value() == 0) << "a step of " << step << " at " << i;
+  }
+}
+
+INSTANTIATE_TEST_SUITE_P(All, ConsumerGoesOn,
+                         testing::ValuesIn(std::vector<Case>{
+                             {kFetch, "Fetch", RD_KAFKA_RESP_ERR_NOT_LEADER_FOR_PARTITION},
+                             {kFetch, "Fetch", RD_KAFKA_RESP_ERR_REPLICA_NOT_AVAILABLE},
+                             {kFetch, "Fetch", RD_KAFKA_RESP_ERR_UNKNOWN_TOPIC_OR_PART},
+                             {kFetch, "Fetch", RD_KAFKA_RESP_ERR_LEADER_NOT_AVAILABLE},
+                             {kFetch, "Fetch", RD_KAFKA_RESP_ERR_REQUEST_TIMED_OUT},
+                             {kFetch, "Fetch", RD_KAFKA_RESP_ERR_UNKNOWN},
+                             {kMetadata, "Metadata", RD_KAFKA_RESP_ERR_LEADER_NOT_AVAILABLE},
+                             {kFindCoordinator, "FindCoordinator", RD_KAFKA_RESP_ERR_COORDINATOR_NOT_AVAILABLE},
+                             {kFindCoordinator, "FindCoordinator",
+                              RD_KAFKA_RESP_ERR_COORDINATOR_LOAD_IN_PROGRESS},
+                             {kJoinGroup, "JoinGroup", RD_KAFKA_RESP_ERR_COORDINATOR_LOAD_IN_PROGRESS},
+                             {kJoinGroup, "JoinGroup", RD_KAFKA_RESP_ERR_COORDINATOR_NOT_AVAILABLE},
+                             {kJoinGroup, "JoinGroup", RD_KAFKA_RESP_ERR_NOT_COORDINATOR},
+                             {kJoinGroup, "JoinGroup", RD_KAFKA_RESP_ERR_UNKNOWN_MEMBER_ID},
+                             {kSyncGroup, "SyncGroup", RD_KAFKA_RESP_ERR_NOT_COORDINATOR},
+                             {kSyncGroup, "SyncGroup", RD_KAFKA_RESP_ERR_REBALANCE_IN_PROGRESS},
+                             {kSyncGroup, "SyncGroup", RD_KAFKA_RESP_ERR_UNKNOWN_MEMBER_ID},
+                             {kSyncGroup, "SyncGroup", RD_KAFKA_RESP_ERR_ILLEGAL_GENERATION},
+                             {kHeartbeat, "Heartbeat", RD_KAFKA_RESP_ERR_COORDINATOR_NOT_AVAILABLE},
+                             {kHeartbeat, "Heartbeat", RD_KAFKA_RESP_ERR_NOT_COORDINATOR},
+                             {kHeartbeat, "Heartbeat", RD_KAFKA_RESP_ERR_REBALANCE_IN_PROGRESS},
+                             {kHeartbeat, "Heartbeat", RD_KAFKA_RESP_ERR_UNKNOWN_MEMBER_ID},
+                             {kHeartbeat, "Heartbeat", RD_KAFKA_RESP_ERR_ILLEGAL_GENERATION},
+                             {kOffsetFetch, "OffsetFetch", RD_KAFKA_RESP_ERR_COORDINATOR_LOAD_IN_PROGRESS},
+                         }),
+                         Name);
+
+ports::ProduceBatch OneRecord() {
+  auto value = std::make_shared<std::string>("v");
+  ports::ProduceBatch batch;
+  batch.topic = "t";
+  ports::OutgoingRecord record;
+  record.value = *value;
+  record.partition = 0;
+  batch.records.push_back(record);
+  batch.owner = value;
+  return batch;
+}
+
+// An error that passes: the record is written all the same.
+class ProducerGoesOn : public testing::TestWithParam<Case> {};
+
+TEST_P(ProducerGoesOn, TheRecordIsWritten) {
+  MockKafka kafka;
+  kafka.CreateTopic("t", 1);
+  auto producer = MakeProducer(kafka.Connection(), {}, 1 << 20);
+  ASSERT_TRUE(producer.ok()) << producer.status();
+  kafka.Inject(kProduce, {GetParam().error, GetParam().error});
+  const ports::ProduceResult result = ProduceAndWait(*producer->sink, OneRecord());
+  EXPECT_EQ(result.succeeded, 1U) << (result.failures.empty() ? "" : result.failures[0].message);
+}
+
+INSTANTIATE_TEST_SUITE_P(All, ProducerGoesOn,
+                         testing::ValuesIn(std::vector<Case>{
+                             {kProduce, "Produce", RD_KAFKA_RESP_ERR_NOT_LEADER_FOR_PARTITION},
+                             {kProduce, "Produce", RD_KAFKA_RESP_ERR_LEADER_NOT_AVAILABLE},
+                             {kProduce, "Produce", RD_KAFKA_RESP_ERR_REQUEST_TIMED_OUT},
+                             {kProduce, "Produce", RD_KAFKA_RESP_ERR_NOT_ENOUGH_REPLICAS},
+                             {kProduce, "Produce", RD_KAFKA_RESP_ERR_NOT_ENOUGH_REPLICAS_AFTER_APPEND},
+                         }),
+                         Name);
+
+// An error that stays: the record is reported as failed, with a sentence.
+class ProducerReports : public testing::TestWithParam<Case> {};
+
+TEST_P(ProducerReports, TheRecordHasFailed) {
+  MockKafka kafka;
+  kafka.CreateTopic("t", 1);
+  auto producer = MakeProducer(kafka.Connection(), {}, 1 << 20);
+  ASSERT_TRUE(producer.ok()) << producer.status();
+  kafka.Inject(kProduce, {GetParam().error});
+  const ports::ProduceResult result = ProduceAndWait(*producer->sink, OneRecord());
+  EXPECT_EQ(result.succeeded, 0U);
+  ASSERT_EQ(result.failures.size(), 1U);
+  EXPECT_FALSE(result.failures[0].message.empty());
+}
+
+INSTANTIATE_TEST_SUITE_P(All, ProducerReports,
+                         testing::ValuesIn(std::vector<Case>{
+                             {kProduce, "Produce", RD_KAFKA_RESP_ERR_MSG_SIZE_TOO_LARGE},
+                             {kProduce, "Produce", RD_KAFKA_RESP_ERR_TOPIC_AUTHORIZATION_FAILED},
+                             {kProduce, "Produce", RD_KAFKA_RESP_ERR_INVALID_MSG},
+                             {kProduce, "Produce", RD_KAFKA_RESP_ERR_NETWORK_EXCEPTION},
+                             {kProduce, "Produce", RD_KAFKA_RESP_ERR_RECORD_LIST_TOO_LARGE},
+                         }),
+                         Name);
+
+}  // namespace
+}  // namespace datapy_kafka::kafka
