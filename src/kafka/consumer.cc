@@ -120,9 +120,16 @@ void Consumer::ReadPartition(Partition& partition, size_t quantum, Budget& budge
     budget.bytes -= std::min(budget.bytes, record->SizeBytes());
     polled.records.push_back(std::move(record));
   }
+  if constexpr (kNeedsFetchNudge) WatchQueue(partition);
   if (polled.records.empty()) return;
   polled.tp = partition.tp;
   events.emplace_back(std::in_place_type<ports::RecordsPolled>, std::move(polled));
+}
+
+void Consumer::WatchQueue(Partition& partition) {
+  if (!partition.watch.Drained(rd_kafka_queue_length(partition.queue.get()))) return;
+  if (nudge_ == nullptr) nudge_ = std::make_unique<FetchNudge>(client_);
+  nudge_->Ask(partition.tp);
 }
 
 void Consumer::ServeQueue(rd_kafka_queue_t* queue, Events& events) {
@@ -233,6 +240,7 @@ std::vector<ports::PartitionProgress> Consumer::Progress() {
 
 bool Consumer::Close(absl::Duration timeout) {
   const absl::Time deadline = absl::Now() + timeout;
+  nudge_.reset();
   if (revocation_.has_value()) FinishRevoke();
   const bool left = LeaveGroup(deadline);
   revocation_.reset();

@@ -19,6 +19,7 @@
 #include "datapy_kafka/config/options.h"
 #include "datapy_kafka/ports/record_source.h"
 #include "kafka/client.h"
+#include "kafka/fetch_nudge.h"
 #include "kafka/rd_handles.h"
 #include "kafka/trouble_filter.h"
 
@@ -48,6 +49,7 @@ class Consumer final : public ports::RecordSource {
     TopicPartition tp;
     QueuePtr queue;
     bool readable = true;
+    QueueWatch watch;
   };
 
   // A revocation that waits for FinishRevoke.
@@ -74,6 +76,8 @@ class Consumer final : public ports::RecordSource {
   void ReadPartition(Partition& partition, size_t quantum, Budget& budget, Events& events);
   void Report(rd_kafka_resp_err_t code, absl::string_view text, const std::string& topic, bool fatal,
               Events& events);
+  // Has fetching go on at once for a queue that has been read down.
+  void WatchQueue(Partition& partition);
   // With `latest`: writes where reading begins into the partitions that have no
   // committed offset, so that it can be committed. Blocks, boundedly.
   void PinLatest(rd_kafka_topic_partition_list_t* partitions);
@@ -89,6 +93,7 @@ class Consumer final : public ports::RecordSource {
 
   // Queues and lists go before the client.
   std::shared_ptr<Client> client_;
+  std::unique_ptr<FetchNudge> nudge_;
   QueuePtr group_queue_;
   QueuePtr commit_queue_;
   std::vector<std::unique_ptr<Partition>> partitions_;
