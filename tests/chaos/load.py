@@ -16,9 +16,15 @@ import time
 from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager, suppress
 from pathlib import Path
-from typing import Any
+from typing import Any, Self
 
-from confluent_kafka import ConsumerGroupTopicPartitions, KafkaException, Message, Producer
+from confluent_kafka import (
+    Consumer,
+    KafkaException,
+    Message,
+    Producer,
+    TopicPartition,
+)
 from support.jobs import Job, Journal
 from support.kafka import KafkaCluster
 from support.paths import wait_until
@@ -100,7 +106,7 @@ class Load:
         assert not late, f"{late}\n{verdict.report()}"
         return verdict
 
-    def __enter__(self) -> Load:
+    def __enter__(self) -> Self:
         for thread in self._threads:
             thread.start()
         return self
@@ -134,11 +140,14 @@ class Load:
             self.errors.append("records could not be written within 120 s")
 
     def _sample(self) -> None:
-        admin = self.kafka.admin()
+        # Never joins the group. The admin client's listing is no use here: it
+        # gave hardly an answer after its broker was killed.
+        eyes = Consumer({"bootstrap.servers": self.kafka.bootstrap_servers, "group.id": self.name, "log_level": 0})
+        asked = [TopicPartition(self.topic, each) for each in range(self.partitions)]
         while not self._stop_sampling.wait(0.1):
             with suppress(KafkaException):
-                asked = ConsumerGroupTopicPartitions(self.name)
-                found = admin.list_consumer_group_offsets([asked], request_timeout=5)[self.name].result(10)
+                found = eyes.committed(asked, timeout=5)
                 now = time.monotonic()
                 self.history.samples += [Sample(each.partition, each.offset, now)
-                                         for each in found.topic_partitions if each.offset > 0]
+                                         for each in found if each.error is None and each.offset > 0]
+        eyes.close()

@@ -7,14 +7,23 @@ import time
 from collections.abc import Callable
 
 import pytest
+from confluent_kafka import ConsumerGroupState
 from support.kafka import KafkaCluster
 from support.paths import wait_until
-from support.verify import members
 
 from chaos.checker import Verdict
 from chaos.load import Load
 
 Judge = Callable[[Load], Verdict]
+
+
+def settled(load: Load, count: int) -> bool:
+    """Whether the group is stable, with so many members that own every partition."""
+    admin = load.kafka.admin()  # Must outlive its answer.
+    described = admin.describe_consumer_groups([load.name], request_timeout=20)[load.name].result(20)
+    owned = sum(len(member.assignment.topic_partitions) for member in described.members)
+    return (described.state == ConsumerGroupState.STABLE and len(described.members) == count
+            and owned == load.partitions)
 
 
 @pytest.mark.parametrize("brokers", [1, 3])
@@ -57,12 +66,14 @@ def test_members_come_and_go(kafka: KafkaCluster, unique: str, strategy: str, fu
                       "partition.assignment.strategy": strategy}
         speed = 0.0 if full else 0.002
         group = [load.member(sleep_s=speed, properties=properties) for _ in range(3)]
-        wait_until(lambda: len(members(kafka.bootstrap_servers, load.name)) == 3, 60, "three members", 0.5)
+        wait_until(lambda: settled(load, 3), 60, "three members", 0.5)
         load.wait_progress(200)
         for _ in range(5 if full else 1):
             for daemon, _job in group:
                 with load.fault("rolling restart"):
                     assert daemon.stop() == 0, daemon.process.tail()
                     daemon.start()
+                    # A rebalance goes on after the first records came again.
+                    wait_until(lambda: settled(load, 3), 60, "the group has settled", 0.2)
         verdict = judge(load)
         assert verdict.duplicates < verdict.produced / 100, verdict.report()
