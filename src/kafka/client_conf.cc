@@ -30,19 +30,15 @@ constexpr Setting kConsumer[] = {
     {"topic.metadata.refresh.interval.ms", "10000"},
     {"allow.auto.create.topics", "false"},
     {"fetch.error.backoff.ms", "100"},
-// The prefetch of each partition. Its bytes are bounded so that eight
-// partitions of 10 KiB records stay within 64 MiB, and its records because
-// each costs librdkafka some 300 bytes beside its own.
-#if RD_KAFKA_VERSION >= 0x020200ff
-    // A full queue is looked at again after 10 ms: a small one is enough.
-    {"fetch.queue.backoff.ms", "10"},
+    // The prefetch of each partition. Its bytes are bounded so that eight
+    // partitions of 10 KiB records stay within 64 MiB, and its records because
+    // each costs librdkafka some 300 bytes beside its own.
+    // A job never waits for more: fetching goes on at once when a queue has been
+    // read down (before librdkafka 2.2 through FetchNudge).
     {"queued.min.messages", "10000"},
     {"queued.max.messages.kbytes", "4096"},
-#else
-    // A full queue is looked at again only after up to a second: it must hold
-    // what a job reads in that time.
-    {"queued.min.messages", "30000"},
-    {"queued.max.messages.kbytes", "8192"},
+#if RD_KAFKA_VERSION >= 0x020200ff
+    {"fetch.queue.backoff.ms", "10"},
 #endif
 };
 
