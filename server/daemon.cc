@@ -134,7 +134,9 @@ absl::Status Daemon::Start(config::FileOptions file) {
   rpc.max_drain_timeout = options_.drain_timeout;
   rpc.version = Version();
   auto server = rpc::Server::Start(rpc, backend_.get());
-  if (!server.ok()) return server.status();
+  if (!server.ok()) {
+    return absl::Status(server.status().code(), absl::StrCat("--listen: ", server.status().message()));
+  }
   server_ = *std::move(server);
   backend_->SetListenAddresses(server_->addresses());
   if (const absl::Status status = StartMetrics(file.limits); !status.ok()) return status;

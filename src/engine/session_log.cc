@@ -4,7 +4,6 @@
 
 #include <algorithm>
 
-#include "absl/strings/escaping.h"
 #include "absl/strings/str_cat.h"
 #include "absl/strings/str_join.h"
 
@@ -23,11 +22,10 @@ std::string Shorten(const List& list, Format format) {
   return text;
 }
 
-// A job's error text may hold anything: no line breaks or controls in the log.
-std::string Quote(const std::string& text) {
-  std::string quoted = absl::Utf8SafeCEscape(text.substr(0, kErrorTextShown));
-  if (text.size() > kErrorTextShown) quoted += "...";
-  return quoted;
+// A job's error text may be long; what else may be in it, the log's formatter
+// escapes.
+std::string Shown(const std::string& text) {
+  return text.size() <= kErrorTextShown ? text : absl::StrCat(text.substr(0, kErrorTextShown), "...");
 }
 
 std::string Describe(const delivery::ReportFailure& failure) {
@@ -62,7 +60,7 @@ std::string Describe(delivery::DrainCause cause) {
 
 void SessionLog::Started(const config::SessionOptions& options) {
   spdlog::info("session {} of {} started: group {}, topics {}, cluster {}", session_id_,
-               options.client_name.empty() ? "an unnamed client" : Quote(options.client_name), options.group_id,
+               options.client_name.empty() ? "an unnamed client" : Shown(options.client_name), options.group_id,
                absl::StrJoin(options.topics, ","), options.connection.DisplayName());
 }
 
@@ -111,7 +109,7 @@ void SessionLog::RecordFailed(const delivery::ReportFailure& failure, absl::Time
       suppressed_ == 0 ? "" : absl::StrCat(" (", suppressed_, " more failed records since the last line)");
   suppressed_ = 0;
   spdlog::error("session {}: record {} offset {} attempt {} failed: {}; {}{}", session_id_,
-                ToString(failure.tp), failure.offset.value(), failure.attempt, Quote(failure.error),
+                ToString(failure.tp), failure.offset.value(), failure.attempt, Shown(failure.error),
                 Describe(failure), left_out);
 }
 

@@ -308,7 +308,7 @@ void SessionLoop::Do(delivery::Finish& finish) {
   on_health_(false);
   const bool committed = [&] {
     for (const ports::CommitOutcome& outcome : CommitNow(finish.positions)) {
-      if (!outcome.status.ok()) return false;
+      if (!outcome.status.ok() && !outcome.stale) return false;
     }
     return true;
   }();
@@ -316,8 +316,8 @@ void SessionLoop::Do(delivery::Finish& finish) {
     stream_->Send(ports::CommittedFrame{std::move(report)});
   }
   const bool closed = source_->Close(kCloseTimeout);
-  finish.clean = finish.clean && committed;
   log_.Ended(finish, Totals(), clock_->Now() - started_at_, closed);
+  finish.clean = finish.clean && committed;
   SendStopped(finish);
   source_.reset();
   // The stream may be gone as soon as Finish returns.

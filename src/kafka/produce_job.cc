@@ -2,6 +2,8 @@
 
 #include <utility>
 
+#include "absl/strings/str_cat.h"
+
 namespace datapy_kafka::kafka {
 
 void AddHeader(rd_kafka_headers_t* headers, const ports::Header& header) {
@@ -38,7 +40,8 @@ void ProduceJob::Settle(size_t index, int32_t partition, int64_t offset) {
 void ProduceJob::Fail(size_t index, const TranslatedError& error) {
   if (answered()) return;
   settled[index] = true;
-  result.failures.push_back({static_cast<uint32_t>(index), error.reason, error.message, error.retriable});
+  result.failures.push_back({static_cast<uint32_t>(index), error.reason,
+                             absl::StrCat("topic ", batch.topic, ": ", error.message), error.retriable});
 }
 
 void ProduceJob::Answer(uint64_t earlier_failures) {

@@ -166,7 +166,8 @@ void Producer::TakeReport(const rd_kafka_message_t& message) {
   failed_.fetch_add(1, std::memory_order_relaxed);
   if (enqueued_mode) ++earlier_failures_;
   if (enqueued_mode || job.answered()) return;
-  const char* text = rd_kafka_message_errstr(&message);
+  // Not rd_kafka_message_errstr: of a produced message it returns the payload.
+  const char* text = rd_kafka_err2str(message.err);
   job.Fail(index, fatal_.has_value() ? *fatal_ : client_->Explain(message.err, text == nullptr ? "" : text));
 }
 

@@ -39,7 +39,7 @@ def test_lists_describes_and_checks_health(start_sidecar: Callable[..., Sidecar]
     assert "delivery_id" in grpcurl(daemon, "describe", "datapy_kafka.v1.RecordRow")
     assert json.loads(grpcurl(daemon, "grpc.health.v1.Health/Check")) == {"status": "SERVING"}
     status = json.loads(grpcurl(daemon, "datapy_kafka.v1.KafkaSidecar/GetStatus"))
-    assert status["connectionNames"] == ["default"]
+    assert status["connection_names"] == ["default"]
 
 
 def test_consumes_and_acks_by_hand(
@@ -63,19 +63,24 @@ def test_consumes_and_acks_by_hand(
     try:
         send({"start": {"connection": {"name": "default"}, "topics": [topic], "group_id": unique,
                         "client_name": "grpcurl"}})
-        assert "sessionId" in frames.get(timeout=30)["started"]
+        assert "session_id" in frames.get(timeout=30)["started"]
         records = _records(frames, 2)
-        assert records[0]["keyText"] == "a"
-        assert records[0]["valueText"] == '{"order_id": 7}'
-        assert records[1]["valueText"] == "second"
-        session = json.loads(grpcurl(daemon, "datapy_kafka.v1.KafkaSidecar/GetStatus"))["sessions"][0]
-        assert session["clientName"] == "grpcurl"
-        assert session["inFlightRecords"] == "2"
-        assert session["oldestUnacked"].get("offset", "0") == "0"
+        assert records[0]["key_text"] == "a"
+        assert records[0]["value_text"] == '{"order_id": 7}'
+        assert records[1]["value_text"] == "second"
 
-        send({"ack": {"ranges": [{"first_id": records[0]["deliveryId"]}]}})
+        def session() -> dict[str, Any]:  # looked at twice a second by the daemon
+            found: dict[str, Any] = json.loads(
+                grpcurl(daemon, "datapy_kafka.v1.KafkaSidecar/GetStatus"))["sessions"][0]
+            return found
+
+        assert session()["client_name"] == "grpcurl"
+        wait_until(lambda: session().get("in_flight_records") == "2", 20, "both are in flight")
+        assert session()["oldest_unacked"].get("offset", "0") == "0"
+
+        send({"ack": {"ranges": [{"first_id": records[0]["delivery_id"]}]}})
         wait_until(lambda: committed(kafka.bootstrap_servers, unique, topic) == {0: 1}, 20, "the ack is committed")
-        send({"ack": {"nacks": [{"delivery_id": records[1]["deliveryId"], "error": "by hand"}]}})
+        send({"ack": {"nacks": [{"delivery_id": records[1]["delivery_id"], "error": "by hand"}]}})
         wait_until(lambda: committed(kafka.bootstrap_servers, unique, topic) == {0: 2}, 20, "the nack is resolved")
         send({"stop": {}})
         assert process.stdin is not None
