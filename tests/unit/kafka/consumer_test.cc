@@ -72,7 +72,13 @@ TEST(Consumer, PollKeepsItsLimitsAndIsFair) {
   Member member(kafka.Session("group", {"orders"}));
   member.max_records = 0;
   ASSERT_TRUE(member.RunUntil([&] { return member.partitions() == 2; })) << "group events need no room";
-  absl::SleepFor(absl::Milliseconds(500));  // both prefetched
+  // Both are fetched, each in one piece.
+  ASSERT_TRUE(member.RunUntil([&] {
+    size_t fetched = 0;
+    for (const auto& one : member.source().Progress()) fetched += one.high_watermark == Offset(300) ? 1 : 0;
+    return fetched == 2;
+  }));
+  absl::SleepFor(absl::Milliseconds(100));  // from the answer to the queue
   EXPECT_EQ(member.total, 0u);
   std::map<int32_t, size_t> counts;
   for (auto& event : member.source().Poll(100, 1 << 20)) {

@@ -84,7 +84,8 @@ void MockKafka::Inject(int16_t api_key, std::initializer_list<rd_kafka_resp_err_
 }
 
 void MockKafka::Fill(const std::string& topic, int partition, int count, int first) {
-  auto producer = MakeProducer(Connection(), {}, 16 << 20);
+  // One record set: the mock answers a fetch with one.
+  auto producer = MakeProducer(Connection(), {{"linger.ms", "50"}}, 16 << 20);
   ASSERT_TRUE(producer.ok()) << producer.status();
   auto values = std::make_shared<std::vector<std::string>>();
   for (int i = first; i < first + count; ++i) values->push_back(absl::StrCat(i));
