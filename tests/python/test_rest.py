@@ -14,6 +14,7 @@ from pathlib import Path
 import datapy_kafka
 import pytest
 from datapy_kafka import _cli, _install
+from datapy_kafka._acks import Outbox
 from datapy_kafka.v1 import sidecar_pb2 as pb
 from fake_sidecar import make_columns
 
@@ -181,3 +182,16 @@ def test_files_keep_the_limits():
             continue
         count = len(path.read_text(encoding="utf-8").splitlines())
         assert count <= limits.get(path.name, 200), f"{path}: {count} lines"
+
+
+def test_what_failed_before_a_stop_reaches_the_daemon_ahead_of_it() -> None:
+    outbox = Outbox(pb.Start())
+    frames = iter(outbox)
+    assert next(frames).WhichOneof("frame") == "start"
+    outbox.begin_run(1)
+    outbox.done = 1
+    outbox.nack(2, "boom", pb.NACK_REASON_FAILED)
+    outbox.request_stop("SIGTERM")
+    ack, stop = next(frames), next(frames)
+    assert [one.delivery_id for one in ack.ack.nacks] == [2]
+    assert stop.stop.reason == "SIGTERM"

@@ -78,7 +78,7 @@ class Outbox:
     # --- any thread ---
 
     def request_stop(self, reason: str) -> None:
-        """Asks the daemon for a clean end, ahead of whatever waits."""
+        """Asks the daemon for a clean end, behind what is marked already."""
         if self._stop is None:
             self._stop = reason
             self._wake.put(None)
@@ -118,9 +118,9 @@ class Outbox:
 
     def _take(self) -> list[pb.ConsumeRequest]:
         frames: list[pb.ConsumeRequest] = []
-        if self._stop is not None and not self._stop_sent:
-            self._stop_sent = True
-            frames.append(pb.ConsumeRequest(stop=pb.Stop(reason=self._stop)))
+        # Read first: what was marked before the stop goes ahead of it, since the
+        # daemon resolves no failure that reaches it after.
+        stop = self._stop
         # Releases were put in after the acks they follow: count them first.
         releases = [self._releases.popleft() for _ in range(len(self._releases))]
         ack = pb.Ack()
@@ -133,6 +133,9 @@ class Outbox:
             self._add_range(ack, first, done)
         if ack.ranges or ack.nacks:
             frames.append(pb.ConsumeRequest(ack=ack))
+        if stop is not None and not self._stop_sent and not self._closed_runs:
+            self._stop_sent = True
+            frames.append(pb.ConsumeRequest(stop=pb.Stop(reason=stop)))
         if self._closed_runs:
             self._releases.extendleft(reversed(releases))
         else:
