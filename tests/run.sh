@@ -73,7 +73,9 @@ suite_style() {
 suite_unit() {
   need unit
   deploy/build.sh all
-  ctest --test-dir build --output-on-failure --no-tests=error -j "$(nproc)" "$@"
+  # A million random histories of the delivery core against its model.
+  DATAPY_KAFKA_HISTORIES=${DATAPY_KAFKA_HISTORIES:-1000000} \
+    ctest --test-dir build --output-on-failure --no-tests=error -j "$(nproc)" "$@"
 }
 
 suite_python() {
