@@ -22,6 +22,7 @@
 #include "datapy_kafka/rpc/server.h"
 #include "datapy_kafka/telemetry/logging.h"
 #include "datapy_kafka/telemetry/metrics_server.h"
+#include "sd_notify.h"
 #include "signals.h"
 
 namespace datapy_kafka {
@@ -164,7 +165,9 @@ int Serve(const DaemonOptions& options, config::FileOptions file) {
   if (const absl::Status status = daemon.Start(std::move(file)); !status.ok()) {
     return Fail(status, ExitCodeFor(status));
   }
+  NotifyServiceManager(absl::StrCat("READY=1\nSTATUS=serving at ", options.listen.front()));
   spdlog::info("stopping: {}", signals.Wait() == SIGINT ? "SIGINT" : "SIGTERM");
+  NotifyServiceManager("STOPPING=1\nSTATUS=draining");
   std::atomic<bool> stopped{false};
   std::thread stopper([&] {
     daemon.Stop();
