@@ -1,5 +1,6 @@
 #include "datapy_kafka/rpc/server.h"
 
+#include <grpc/grpc.h>
 #include <grpcpp/grpcpp.h>
 #include <grpcpp/health_check_service_interface.h>
 #include <grpcpp/resource_quota.h>
@@ -199,6 +200,9 @@ void ServerImpl::Shutdown(absl::Duration timeout) {
 }  // namespace
 
 absl::StatusOr<std::unique_ptr<Server>> Server::Start(const ServerOptions& options, Backend* backend) {
+  // gRPC stays up until the process ends. Taking it down joins a poller that
+  // sleeps for ten seconds after a client did not read: a clean stop would hang.
+  [[maybe_unused]] static const bool kept = (grpc_init(), true);
   auto server = std::make_unique<ServerImpl>(options, backend);
   if (absl::Status status = server->Open(); !status.ok()) return status;
   return server;
