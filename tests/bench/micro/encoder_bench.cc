@@ -102,3 +102,5 @@ BENCHMARK(BM_ValidateUtf8)->Arg(16)->Arg(100)->Arg(1000)->Arg(10'000);
 
 }  // namespace
 }  // namespace datapy_kafka::rpc
+
+BENCHMARK_MAIN();
