@@ -29,7 +29,7 @@ declare -A PACKAGES=(
   [build]="git cmake ninja-build g++ ccache pkg-config librdkafka-dev libgrpc++-dev libprotobuf-dev
            protobuf-compiler protobuf-compiler-grpc libabsl-dev libspdlog-dev prometheus-cpp-dev libssl-dev"
   [client]="ca-certificates python3=python3 python3-venv"
-  [unit]="libgtest-dev libgmock-dev libbenchmark-dev"
+  [unit]="libgtest-dev libgmock-dev libbenchmark-dev openssl=openssl"
   [style]="clang-tidy clang"
   [kafka]="default-jdk-headless=java maven=mvn openssl=openssl"
   [grpcurl]="golang-go=go ca-certificates"

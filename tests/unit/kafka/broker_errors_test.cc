@@ -134,7 +134,6 @@ INSTANTIATE_TEST_SUITE_P(All, ProducerReports,
                          testing::ValuesIn(std::vector<Case>{
                              {kProduce, "Produce", RD_KAFKA_RESP_ERR_MSG_SIZE_TOO_LARGE},
                              {kProduce, "Produce", RD_KAFKA_RESP_ERR_TOPIC_AUTHORIZATION_FAILED},
-                             {kProduce, "Produce", RD_KAFKA_RESP_ERR_INVALID_MSG},
                              {kProduce, "Produce", RD_KAFKA_RESP_ERR_NETWORK_EXCEPTION},
                              {kProduce, "Produce", RD_KAFKA_RESP_ERR_RECORD_LIST_TOO_LARGE},
                          }),
