@@ -174,6 +174,8 @@ absl::StatusOr<ConfPtr> CheckConf(const config::ConnectionOptions& connection, i
   builder.Set("socket.connection.setup.timeout.ms",
               absl::StrCat(std::clamp<int64_t>(timeout_ms, 1000, 30'000)));
   builder.Set("reconnect.backoff.max.ms", "1000");
+  // A listener with TLS hangs up on a client without: here that is the answer.
+  builder.Set("log.connection.close", "true");
   absl::StatusOr<ConfPtr> conf = builder.Take();
   if (conf.ok()) rd_kafka_conf_set_events(conf->get(), RD_KAFKA_EVENT_ERROR);
   return conf;
