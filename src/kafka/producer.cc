@@ -143,10 +143,27 @@ void Producer::TakeReports() {
   while (const EventPtr event{rd_kafka_queue_poll(reports_.get(), 0)}) {
     if (rd_kafka_event_type(event.get()) == RD_KAFKA_EVENT_DR) {
       while (const rd_kafka_message_t* message = rd_kafka_event_message_next(event.get())) TakeReport(*message);
-    } else if (rd_kafka_event_type(event.get()) == RD_KAFKA_EVENT_ERROR &&
-               rd_kafka_event_error_is_fatal(event.get())) {
-      NoteFatal();
+    } else if (rd_kafka_event_type(event.get()) == RD_KAFKA_EVENT_ERROR) {
+      if (rd_kafka_event_error_is_fatal(event.get())) {
+        NoteFatal();
+      } else {
+        NoteRefusal(
+            client_->Explain(rd_kafka_event_error(event.get()), rd_kafka_event_error_string(event.get())));
+      }
     }
+  }
+}
+
+void Producer::NoteRefusal(TranslatedError error) {
+  switch (error.reason) {
+    case ErrorReason::kAuthenticationFailed:
+    case ErrorReason::kSaslMechanismUnsupported:
+    case ErrorReason::kTlsCertificateInvalid:
+    case ErrorReason::kTlsHandshakeFailed:
+      if (!error.retriable) refusal_ = std::move(error);
+      return;
+    default:
+      return;
   }
 }
 
@@ -158,6 +175,7 @@ void Producer::TakeReport(const rd_kafka_message_t& message) {
   queued_.fetch_sub(1, std::memory_order_relaxed);
   const bool enqueued_mode = job.batch.mode == ports::ProduceMode::kEnqueued;
   if (message.err == RD_KAFKA_RESP_ERR_NO_ERROR) {
+    refusal_.reset();
     delivered_.fetch_add(1, std::memory_order_relaxed);
     delivered_bytes_.fetch_add(message.len + message.key_len, std::memory_order_relaxed);
     if (!enqueued_mode) job.Settle(index, message.partition, message.offset);
@@ -187,11 +205,15 @@ void Producer::ExpireJobs(absl::Time now) {
                   true);
     const size_t given = job->next;
     FailRest(*job, full);
-    const TranslatedError late = MakeError(
+    TranslatedError late = MakeError(
         ErrorReason::kTimedOut,
         "no broker confirmed the record before the batch's time-out; it may be written yet, so that sending it "
         "again may write it twice",
         true);
+    if (refusal_.has_value()) {
+      late.reason = refusal_->reason;
+      late.message = absl::StrCat(refusal_->message, "; ", late.message);
+    }
     for (size_t i = 0; i < given; ++i) {
       if (!job->settled[i]) job->Fail(i, late);
     }

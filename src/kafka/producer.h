@@ -66,6 +66,7 @@ class Producer final : public ports::RecordSink {
   rd_kafka_resp_err_t GiveRecord(ProduceJob& job, size_t index, rd_kafka_topic_t* topic, std::string& text);
   rd_kafka_topic_t* TopicHandle(const std::string& name);
   void TakeReports();
+  void NoteRefusal(TranslatedError error);
   void TakeReport(const rd_kafka_message_t& message);
   void ExpireJobs(absl::Time now);
   void FailRest(ProduceJob& job, const TranslatedError& error);
@@ -85,6 +86,8 @@ class Producer final : public ports::RecordSink {
   std::map<std::string, TopicPtr> topics_;
   uint64_t earlier_failures_ = 0;
   std::optional<TranslatedError> fatal_;
+  // Why brokers refuse the login or the handshake, until a record gets through.
+  std::optional<TranslatedError> refusal_;
 
   std::atomic<uint64_t> held_jobs_{0};
   std::atomic<uint64_t> queued_{0};
