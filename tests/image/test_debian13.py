@@ -1,0 +1,26 @@
+"""The daemon compiles on Debian 13 and its unit tests pass there."""
+
+from __future__ import annotations
+
+from image.debian13 import build_root, run_in
+
+CONFIGURE = "cmake -S /src -B /out -G Ninja -DCMAKE_BUILD_TYPE=RelWithDebInfo -DCMAKE_INSTALL_PREFIX=/usr"
+
+
+def build_there() -> None:
+    """Compiles the daemon and the unit tests into /out."""
+    run_in(build_root(), f"{CONFIGURE} && cmake --build /out --parallel $(nproc)")
+
+
+def test_it_compiles_and_the_unit_tests_pass() -> None:
+    build_there()
+    text = run_in(build_root(), "ctest --test-dir /out --output-on-failure --no-tests=error -j $(nproc)")
+    assert "100% tests passed, 0 tests failed" in text
+
+
+def test_it_is_built_with_what_debian_13_has() -> None:
+    build_there()
+    text = run_in(build_root(), ". /etc/os-release; echo $VERSION_ID; /out/datapy-kafka-sidecar --version; "
+                                "dpkg-query -W -f '${Version}' librdkafka1")
+    assert text.startswith("13\ndatapy-kafka-sidecar ")
+    assert "\n2.8." in text
