@@ -31,7 +31,7 @@ USER_ID = int(ARBITRARY_USER.split(":")[0])
 @pytest.fixture(scope="module")
 def image() -> str:
     """The daemon's image; compiled with the cache of the Debian 13 build."""
-    return build("deploy/Dockerfile", "datapy-kafka-sidecar", volumes=(f"{CCACHE}:/root/.cache/ccache",))
+    return build("deploy/Dockerfile", "datapy-kafka-sidecar", volumes=(f"{CCACHE}:/var/cache/ccache",))
 
 
 @pytest.fixture(scope="module")
