@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <utility>
 
+#include "absl/strings/match.h"
 #include "absl/strings/numbers.h"
 #include "absl/strings/str_cat.h"
 #include "absl/time/clock.h"
@@ -19,6 +20,14 @@ namespace {
 constexpr int kCloseCheckMs = 5;
 // What others who hold the client at Close are waited for.
 constexpr absl::Duration kDestroyGrace = absl::Seconds(2);
+// How librdkafka begins to say that it does not know where to begin, for one
+// partition or for several.
+constexpr absl::string_view kLookupFailed = "Failed to fetch committed offset";
+// It looks for the new coordinator meanwhile.
+constexpr absl::Duration kRestartDelay = absl::Milliseconds(500);
+
+// How often a blocking commit looks whether it may be sent.
+constexpr absl::Duration kGateCheck = absl::Milliseconds(10);
 
 // "Subscribed topic not available: orders: Broker: Unknown topic or partition".
 std::string TopicOf(absl::string_view text) {
@@ -37,19 +46,27 @@ absl::StatusOr<std::unique_ptr<ports::RecordSource>> Consumer::Make(const config
   if (!conf.ok()) return conf.status();
   int64_t max_poll_ms = 300'000;
   (void)absl::SimpleAtoi(GetSetting(conf->get(), "max.poll.interval.ms"), &max_poll_ms);
+  Client::Surroundings surroundings = SurroundingsOf(options.connection, std::move(wake));
+  std::shared_ptr<CommitGate> gate;
+  if (CommitGate::IsNeeded(conf->get())) {
+    gate = std::make_shared<CommitGate>();
+    gate->Install(conf->get());
+    surroundings.keep_alive = gate;
+  }
   absl::StatusOr<std::shared_ptr<Client>> client =
-      Client::Make(RD_KAFKA_CONSUMER, *std::move(conf), SurroundingsOf(options.connection, std::move(wake)));
+      Client::Make(RD_KAFKA_CONSUMER, *std::move(conf), std::move(surroundings));
   if (!client.ok()) return client.status();
   return std::unique_ptr<ports::RecordSource>(
-      new Consumer(options, *std::move(client), absl::Milliseconds(max_poll_ms)));
+      new Consumer(options, *std::move(client), std::move(gate), absl::Milliseconds(max_poll_ms)));
 }
 
 Consumer::Consumer(const config::SessionOptions& options, std::shared_ptr<Client> client,
-                   absl::Duration max_poll_interval)
+                   std::shared_ptr<CommitGate> gate, absl::Duration max_poll_interval)
     : topics_(options.topics),
       auto_offset_reset_(options.auto_offset_reset),
       max_poll_interval_(max_poll_interval),
-      client_(std::move(client)) {
+      client_(std::move(client)),
+      gate_(std::move(gate)) {
   rd_kafka_poll_set_consumer(client_->rk());
   group_queue_.reset(rd_kafka_queue_get_consumer(client_->rk()));
   commit_queue_.reset(rd_kafka_queue_new(client_->rk()));
@@ -82,6 +99,8 @@ std::vector<ports::SourceEvent> Consumer::Poll(size_t max_records, size_t max_by
   // Always, for it is also what tells librdkafka that the application lives.
   ServeQueue(group_queue_.get(), events);
   ServeQueue(commit_queue_.get(), events);
+  if (restart_at_.has_value() && absl::Now() >= *restart_at_) RestartUnpositioned();
+  if (commit_held_ && !MustHoldCommits()) SendCommit();
   if (max_records == 0 || max_bytes == 0) return events;
   std::vector<Partition*> waiting;  // those that have something to read, in turn
   for (size_t i = 0; i < partitions_.size(); ++i) {
@@ -143,6 +162,7 @@ void Consumer::ServeQueue(rd_kafka_queue_t* queue, Events& events) {
         break;
       case RD_KAFKA_EVENT_ERROR: {
         const absl::string_view text = rd_kafka_event_error_string(event.get());
+        if (absl::StartsWith(text, kLookupFailed)) restart_at_ = absl::Now() + kRestartDelay;
         Report(rd_kafka_event_error(event.get()), text, TopicOf(text),
                rd_kafka_event_error_is_fatal(event.get()) != 0, events);
         break;
@@ -183,9 +203,17 @@ void Consumer::SetReadable(const TopicPartition& tp, bool readable) {
   if (Partition* partition = Find(tp.topic, tp.partition)) partition->readable = readable;
 }
 
+bool Consumer::MustHoldCommits() const { return gate_ != nullptr && gate_->Closed(absl::Now()); }
+
 void Consumer::CommitAsync(const std::vector<PartitionOffset>& positions) {
   committing_ = positions;
-  const PartitionListPtr list = ToCommitList(positions);
+  commit_held_ = MustHoldCommits();
+  if (!commit_held_) SendCommit();
+}
+
+void Consumer::SendCommit() {
+  commit_held_ = false;
+  const PartitionListPtr list = ToCommitList(committing_);
   const rd_kafka_resp_err_t code =
       rd_kafka_commit_queue(client_->rk(), list.get(), commit_queue_.get(), nullptr, nullptr);
   if (code == RD_KAFKA_RESP_ERR_NO_ERROR) return;
@@ -204,13 +232,19 @@ void Consumer::OnCommitted(rd_kafka_event_t* event, Events& events) {
 std::vector<ports::CommitOutcome> Consumer::CommitSync(const std::vector<PartitionOffset>& positions,
                                                        absl::Duration timeout) {
   if (positions.empty()) return {};
+  const absl::Time deadline = absl::Now() + timeout;
+  while (MustHoldCommits() && absl::Now() < deadline - timeout / 2) {
+    absl::SleepFor(kGateCheck);
+    ServeQueue(group_queue_.get(), pending_);
+  }
   const PartitionListPtr list = ToCommitList(positions);
   // A queue of its own, so that an answer that comes too late goes nowhere.
   const QueuePtr queue(rd_kafka_queue_new(client_->rk()));
   const rd_kafka_resp_err_t code =
       rd_kafka_commit_queue(client_->rk(), list.get(), queue.get(), nullptr, nullptr);
   if (code != RD_KAFKA_RESP_ERR_NO_ERROR) return ToOutcomes(*client_, positions, nullptr, code);
-  const EventPtr event(rd_kafka_queue_poll(queue.get(), static_cast<int>(absl::ToInt64Milliseconds(timeout))));
+  const EventPtr event(
+      rd_kafka_queue_poll(queue.get(), static_cast<int>(absl::ToInt64Milliseconds(deadline - absl::Now()))));
   if (event == nullptr) return ToOutcomes(*client_, positions, nullptr, RD_KAFKA_RESP_ERR__TIMED_OUT);
   return ToOutcomes(*client_, positions, rd_kafka_event_topic_partition_list(event.get()),
                     rd_kafka_event_error(event.get()));

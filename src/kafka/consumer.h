@@ -19,6 +19,7 @@
 #include "datapy_kafka/config/options.h"
 #include "datapy_kafka/ports/record_source.h"
 #include "kafka/client.h"
+#include "kafka/commit_gate.h"
 #include "kafka/fetch_nudge.h"
 #include "kafka/rd_handles.h"
 #include "kafka/trouble_filter.h"
@@ -48,6 +49,7 @@ class Consumer final : public ports::RecordSource {
   struct Partition {
     TopicPartition tp;
     QueuePtr queue;
+    int64_t begin = RD_KAFKA_OFFSET_INVALID;  // what it was assigned with: pinned, or to be looked up
     bool readable = true;
     QueueWatch watch;
   };
@@ -66,13 +68,18 @@ class Consumer final : public ports::RecordSource {
   };
 
   Consumer(const config::SessionOptions& options, std::shared_ptr<Client> client,
-           absl::Duration max_poll_interval);
+           std::shared_ptr<CommitGate> gate, absl::Duration max_poll_interval);
 
   void ServeQueue(rd_kafka_queue_t* queue, Events& events);
   void OnRebalance(rd_kafka_event_t* event, Events& events);
   void OnAssign(const rd_kafka_topic_partition_list_t* partitions, Events& events);
   void OnRevoke(const rd_kafka_topic_partition_list_t* partitions, Events& events);
   void OnCommitted(rd_kafka_event_t* event, Events& events);
+  bool MustHoldCommits() const;
+  void SendCommit();
+  // Assigns what has no position again, when librdkafka could not look up where
+  // to begin: it reports that once and does not try again (as of 2.8).
+  void RestartUnpositioned();
   void ReadPartition(Partition& partition, size_t quantum, Budget& budget, Events& events);
   void Report(rd_kafka_resp_err_t code, absl::string_view text, const std::string& topic, bool fatal,
               Events& events);
@@ -99,8 +106,11 @@ class Consumer final : public ports::RecordSource {
   std::vector<std::unique_ptr<Partition>> partitions_;
   size_t next_partition_ = 0;  // turns: who reads first in a Poll
   std::optional<Revocation> revocation_;
-  std::vector<PartitionOffset> committing_;  // on the wire
-  Events pending_;                           // found outside Poll
+  std::optional<absl::Time> restart_at_;     // for RestartUnpositioned
+  const std::shared_ptr<CommitGate> gate_;   // null: not needed
+  std::vector<PartitionOffset> committing_;  // on the wire, or held back
+  bool commit_held_ = false;
+  Events pending_;  // found outside Poll
   TroubleFilter troubles_;
   bool fatal_reported_ = false;
 };

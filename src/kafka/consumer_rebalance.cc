@@ -43,6 +43,7 @@ void Consumer::Forget(const rd_kafka_topic_partition_list_t* partitions) {
 }
 
 void Consumer::OnRebalance(rd_kafka_event_t* event, Events& events) {
+  if (gate_ != nullptr) gate_->RebalanceSeen();
   const rd_kafka_topic_partition_list_t* partitions = rd_kafka_event_topic_partition_list(event);
   switch (rd_kafka_event_error(event)) {
     case RD_KAFKA_RESP_ERR__ASSIGN_PARTITIONS:
@@ -64,6 +65,7 @@ void Consumer::OnAssign(const rd_kafka_topic_partition_list_t* partitions, Event
     const rd_kafka_topic_partition_t& entry = list->elems[i];
     auto partition = std::make_unique<Partition>();
     partition->tp = {entry.topic, entry.partition};
+    partition->begin = entry.offset;
     partition->queue.reset(rd_kafka_queue_get_partition(client_->rk(), entry.topic, entry.partition));
     // Before assign, which would forward the queue to the group's otherwise.
     rd_kafka_queue_forward(partition->queue.get(), nullptr);
@@ -85,6 +87,37 @@ void Consumer::OnAssign(const rd_kafka_topic_partition_list_t* partitions, Event
     rd_kafka_assign(client_->rk(), list.get());
   }
   events.emplace_back(std::in_place_type<ports::PartitionsAssigned>, std::move(assigned));
+}
+
+void Consumer::RestartUnpositioned() {
+  restart_at_.reset();
+  // What is being given up begins elsewhere.
+  if (partitions_.empty() || revocation_.has_value()) return;
+  const PartitionListPtr all = NewPartitionList(partitions_.size());
+  for (const auto& one : partitions_) {
+    rd_kafka_topic_partition_list_add(all.get(), one->tp.topic.c_str(), one->tp.partition);
+  }
+  rd_kafka_position(client_->rk(), all.get());
+  const PartitionListPtr unpositioned = NewPartitionList(partitions_.size());
+  for (int i = 0; i < all->cnt; ++i) {
+    rd_kafka_topic_partition_t& entry = all->elems[i];
+    if (entry.offset >= 0) continue;  // read from: it goes on there
+    entry.offset = partitions_[static_cast<size_t>(i)]->begin;
+    rd_kafka_topic_partition_list_add(unpositioned.get(), entry.topic, entry.partition)->offset = entry.offset;
+  }
+  if (unpositioned->cnt == 0) return;
+  spdlog::debug("looking up again where {} partitions begin", unpositioned->cnt);
+  if (!IsCooperative()) {
+    // The eager protocol takes whole assignments alone.
+    rd_kafka_assign(client_->rk(), all.get());
+    return;
+  }
+  RdErrorPtr refused(rd_kafka_incremental_unassign(client_->rk(), unpositioned.get()));
+  if (refused == nullptr) refused.reset(rd_kafka_incremental_assign(client_->rk(), unpositioned.get()));
+  if (refused != nullptr) {
+    spdlog::warn("looking up again where {} partitions begin failed: {}", unpositioned->cnt,
+                 rd_kafka_error_string(refused.get()));
+  }
 }
 
 void Consumer::PinLatest(rd_kafka_topic_partition_list_t* partitions) {
@@ -137,6 +170,7 @@ void Consumer::FinishRevoke() {
   if (!revocation_.has_value()) return;
   const Revocation revocation = *std::exchange(revocation_, std::nullopt);
   Forget(revocation.partitions.get());
+  if (gate_ != nullptr) gate_->JoinFollows(absl::Now());
   if (revocation.cooperative) {
     const RdErrorPtr refused(rd_kafka_incremental_unassign(client_->rk(), revocation.partitions.get()));
     if (refused == nullptr) return;

@@ -77,8 +77,24 @@ INSTANTIATE_TEST_SUITE_P(All, ConsumerGoesOn,
                              {kHeartbeat, "Heartbeat", RD_KAFKA_RESP_ERR_UNKNOWN_MEMBER_ID},
                              {kHeartbeat, "Heartbeat", RD_KAFKA_RESP_ERR_ILLEGAL_GENERATION},
                              {kOffsetFetch, "OffsetFetch", RD_KAFKA_RESP_ERR_COORDINATOR_LOAD_IN_PROGRESS},
+                             {kOffsetFetch, "OffsetFetch", RD_KAFKA_RESP_ERR_NOT_COORDINATOR},
+                             {kOffsetFetch, "OffsetFetch", RD_KAFKA_RESP_ERR_COORDINATOR_NOT_AVAILABLE},
+                             {kOffsetFetch, "OffsetFetch", RD_KAFKA_RESP_ERR_GROUP_AUTHORIZATION_FAILED},
                          }),
                          Name);
+
+// librdkafka gives a cooperative member's partitions up one by one.
+TEST(LookupFailed, CooperativeMembersLookUpAgainWhereToBegin) {
+  MockKafka kafka;
+  kafka.CreateTopic("t", 2);
+  for (int partition = 0; partition < 2; ++partition) kafka.Fill("t", partition, 20);
+  kafka.Inject(kOffsetFetch, {RD_KAFKA_RESP_ERR_NOT_COORDINATOR});
+  config::SessionOptions session = kafka.Session("g", {"t"});
+  session.properties["partition.assignment.strategy"] = "cooperative-sticky";
+  Member member(session);
+  EXPECT_TRUE(member.RunUntil([&] { return member.total == 40; }, absl::Seconds(60)));
+  EXPECT_EQ(member.assignments, 1);
+}
 
 ports::ProduceBatch OneRecord() {
   auto value = std::make_shared<std::string>("v");

@@ -1,0 +1,59 @@
+// When a cooperative member's commits wait.
+#include "kafka/commit_gate.h"
+
+#include <gtest/gtest.h>
+
+#include <memory>
+
+#include "absl/time/clock.h"
+#include "kafka/client_conf.h"
+#include "unit/kafka/mock_kafka.h"
+
+namespace datapy_kafka::kafka {
+namespace {
+
+TEST(CommitGateTest, IsNeededForCooperativeGroupsAlone) {
+  MockKafka kafka;
+  config::SessionOptions options = kafka.Session("g", {"t"});
+  EXPECT_FALSE(CommitGate::IsNeeded(ConsumerConf(options)->get()));
+  options.properties["partition.assignment.strategy"] = "cooperative-sticky";
+  EXPECT_EQ(CommitGate::IsNeeded(ConsumerConf(options)->get()), RD_KAFKA_VERSION < 0x020a00ff);
+}
+
+TEST(CommitGateTest, IsClosedForAMomentWhenAJoinFollows) {
+  CommitGate gate;
+  const absl::Time now = absl::UnixEpoch() + absl::Hours(1);
+  EXPECT_FALSE(gate.Closed(now));
+  gate.JoinFollows(now);
+  EXPECT_TRUE(gate.Closed(now + absl::Milliseconds(1)));
+  EXPECT_FALSE(gate.Closed(now + absl::Seconds(1)));
+}
+
+TEST(CommitGateTest, IsClosedFromTheJoinToItsOutcome) {
+  MockKafka kafka;
+  kafka.CreateTopic("t", 1);
+  auto conf = ConsumerConf(kafka.Session("g", {"t"}));
+  ASSERT_TRUE(conf.ok()) << conf.status();
+  CommitGate gate;
+  gate.Install(conf->get());
+  char text[512] = "";
+  rd_kafka_t* rk = rd_kafka_new(RD_KAFKA_CONSUMER, conf->release(), text, sizeof(text));
+  ASSERT_NE(rk, nullptr) << text;
+  rd_kafka_poll_set_consumer(rk);
+  const PartitionListPtr topics = NewPartitionList(1);
+  rd_kafka_topic_partition_list_add(topics.get(), "t", RD_KAFKA_PARTITION_UA);
+  rd_kafka_subscribe(rk, topics.get());
+  const QueuePtr queue(rd_kafka_queue_get_consumer(rk));
+  EXPECT_FALSE(gate.Closed(absl::Now()));
+  const EventPtr assigned(rd_kafka_queue_poll(queue.get(), 30'000));
+  ASSERT_NE(assigned, nullptr);
+  ASSERT_EQ(rd_kafka_event_type(assigned.get()), RD_KAFKA_EVENT_REBALANCE);
+  // No matter how much later, for no heartbeat is due yet.
+  EXPECT_TRUE(gate.Closed(absl::Now() + absl::Hours(1)));
+  gate.RebalanceSeen();
+  EXPECT_FALSE(gate.Closed(absl::Now() + absl::Hours(1)));
+  rd_kafka_destroy(rk);
+}
+
+}  // namespace
+}  // namespace datapy_kafka::kafka
