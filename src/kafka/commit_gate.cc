@@ -1,18 +1,13 @@
 #include "kafka/commit_gate.h"
 
-#include <string>
-
 #include "absl/strings/match.h"
-#include "absl/time/clock.h"
 #include "kafka/client_conf.h"
 
 namespace datapy_kafka::kafka {
 namespace {
 
 constexpr const char* kName = "commit_gate";
-// Numbers of the Kafka protocol.
-constexpr int16_t kJoinGroup = 11;
-constexpr int16_t kHeartbeat = 12;
+constexpr int16_t kJoinGroup = 11;  // its number in the Kafka protocol
 
 }  // namespace
 
@@ -25,15 +20,9 @@ void CommitGate::Install(rd_kafka_conf_t* conf) {
   rd_kafka_conf_interceptor_add_on_new(conf, kName, &CommitGate::OnNew, this);
 }
 
-bool CommitGate::Closed(absl::Time now) const {
-  return joining_.load(std::memory_order_relaxed) || now < closed_until_ ||
-         now < absl::FromUnixNanos(heartbeat_ns_.load(std::memory_order_relaxed)) + kMoment;
-}
-
 rd_kafka_resp_err_t CommitGate::OnNew(rd_kafka_t* rk, const rd_kafka_conf_t* /*conf*/, void* gate,
                                       char* /*text*/, size_t /*size*/) {
   rd_kafka_interceptor_add_on_request_sent(rk, kName, &CommitGate::OnSent, gate);
-  rd_kafka_interceptor_add_on_response_received(rk, kName, &CommitGate::OnReceived, gate);
   return RD_KAFKA_RESP_ERR_NO_ERROR;
 }
 
@@ -41,17 +30,6 @@ rd_kafka_resp_err_t CommitGate::OnSent(rd_kafka_t* /*rk*/, int /*socket*/, const
                                        int32_t /*broker_id*/, int16_t api, int16_t /*version*/,
                                        int32_t /*correlation*/, size_t /*size*/, void* gate) {
   if (api == kJoinGroup) static_cast<CommitGate*>(gate)->joining_.store(true, std::memory_order_relaxed);
-  return RD_KAFKA_RESP_ERR_NO_ERROR;
-}
-
-rd_kafka_resp_err_t CommitGate::OnReceived(rd_kafka_t* /*rk*/, int /*socket*/, const char* /*broker*/,
-                                           int32_t /*broker_id*/, int16_t api, int16_t /*version*/,
-                                           int32_t /*correlation*/, size_t /*size*/, int64_t /*round_trip*/,
-                                           rd_kafka_resp_err_t /*error*/, void* gate) {
-  // Its answer is what tells a member that the group rebalances.
-  if (api == kHeartbeat) {
-    static_cast<CommitGate*>(gate)->heartbeat_ns_.store(absl::GetCurrentTimeNanos(), std::memory_order_relaxed);
-  }
   return RD_KAFKA_RESP_ERR_NO_ERROR;
 }
 

@@ -213,6 +213,7 @@ void Consumer::CommitAsync(const std::vector<PartitionOffset>& positions) {
 
 void Consumer::SendCommit() {
   commit_held_ = false;
+  if (gate_ != nullptr) gate_->CommitSent(absl::Now());
   const PartitionListPtr list = ToCommitList(committing_);
   const rd_kafka_resp_err_t code =
       rd_kafka_commit_queue(client_->rk(), list.get(), commit_queue_.get(), nullptr, nullptr);
@@ -233,10 +234,11 @@ std::vector<ports::CommitOutcome> Consumer::CommitSync(const std::vector<Partiti
                                                        absl::Duration timeout) {
   if (positions.empty()) return {};
   const absl::Time deadline = absl::Now() + timeout;
-  while (MustHoldCommits() && absl::Now() < deadline - timeout / 2) {
+  while (gate_ != nullptr && gate_->joining() && absl::Now() < deadline - timeout / 2) {
     absl::SleepFor(kGateCheck);
     ServeQueue(group_queue_.get(), pending_);
   }
+  if (gate_ != nullptr) gate_->CommitSent(absl::Now());
   const PartitionListPtr list = ToCommitList(positions);
   // A queue of its own, so that an answer that comes too late goes nowhere.
   const QueuePtr queue(rd_kafka_queue_new(client_->rk()));

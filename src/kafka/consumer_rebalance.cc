@@ -170,7 +170,6 @@ void Consumer::FinishRevoke() {
   if (!revocation_.has_value()) return;
   const Revocation revocation = *std::exchange(revocation_, std::nullopt);
   Forget(revocation.partitions.get());
-  if (gate_ != nullptr) gate_->JoinFollows(absl::Now());
   if (revocation.cooperative) {
     const RdErrorPtr refused(rd_kafka_incremental_unassign(client_->rk(), revocation.partitions.get()));
     if (refused == nullptr) return;
