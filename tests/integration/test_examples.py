@@ -1,8 +1,12 @@
-"""The documents' jobs, as processes, through the framework's stand-in on a real broker."""
+"""The documents' jobs, as processes, through the framework's stand-in on a real broker.
+
+With DATAPY_FRAMEWORK=<checkout> they run through the framework itself, in a copy of that checkout.
+"""
 
 from __future__ import annotations
 
 import json
+import os
 import shutil
 import sqlite3
 from collections.abc import Callable
@@ -25,7 +29,8 @@ StartSidecar = Callable[..., Sidecar]
 def framework(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A tree of the framework's shape with the mods installed."""
     root = tmp_path_factory.mktemp("framework")
-    shutil.copytree(ROOT / "tests" / "python" / "datapy_standin", root, dirs_exist_ok=True)
+    checkout = Path(os.environ.get("DATAPY_FRAMEWORK") or ROOT / "tests" / "python" / "datapy_standin")
+    shutil.copytree(checkout / "datapy", root / "datapy")
     assert _install.run(root) == 0
     return root
 
@@ -56,7 +61,7 @@ class Example:
         copy = self._folder / script
         shutil.copy(EXAMPLES / script, copy)
         job = Job(self._name, copy, [str(self.context)],
-                  {"DATAPY_KAFKA_ADDRESS": self._daemon.address, "PYTHONPATH": str(self._framework)})
+                  {"DATAPY_KAFKA_ADDRESS": self._daemon.address, "PYTHONPATH": os.pathsep.join([str(self._framework), os.environ.get("PYTHONPATH", "")])})
         return self._cleanup.enter_context(job)
 
     def read(self, topic: str) -> list[tuple[object, object]]:
