@@ -4,6 +4,7 @@
 #include <utility>
 
 #include "absl/strings/str_cat.h"
+#include "absl/strings/str_format.h"
 #include "absl/synchronization/mutex.h"
 #include "datapy_kafka/base/error.h"
 
@@ -50,6 +51,7 @@ absl::StatusOr<std::shared_ptr<Client>> Client::Make(rd_kafka_type_t type, ConfP
                            [](const rd_kafka_t* rk, int level, const char* facility, const char* text) {
                              static_cast<Client*>(rd_kafka_opaque(rk))->log_.Line(level, facility, text);
                            });
+  if (raw->surroundings_.tls) rd_kafka_conf_set_ssl_cert_verify_cb(conf.get(), &Client::OnCertificate);
   char text[512] = "";
   raw->rk_ = rd_kafka_new(type, conf.get(), text, sizeof(text));
   if (raw->rk_ == nullptr) {
@@ -71,6 +73,21 @@ absl::StatusOr<std::shared_ptr<Client>> Client::Make(rd_kafka_type_t type, ConfP
 }
 
 Client::~Client() = default;
+
+int Client::OnCertificate(rd_kafka_t* /*rk*/, const char* /*broker*/, int32_t /*broker_id*/, int* fault,
+                          int /*depth*/, const char* /*certificate*/, size_t /*size*/, char* text,
+                          size_t text_size, void* client) {
+  if (*fault == 0) return 1;
+  static_cast<Client*>(client)->certificate_fault_.store(*fault, std::memory_order_relaxed);
+  absl::SNPrintF(text, text_size, "%s", ExplainCertificateFault(*fault));
+  return 0;
+}
+
+TranslatedError Client::Explain(rd_kafka_resp_err_t code, absl::string_view text) const {
+  TranslationContext context = surroundings_.translation;
+  context.certificate_fault = certificate_fault_.load(std::memory_order_relaxed);
+  return Translate(code, text, context);
+}
 
 void Client::WakeOn(rd_kafka_queue_t* queue) {
   rd_kafka_queue_cb_event_enable(

@@ -6,6 +6,7 @@
 // last holder may be any thread.
 #pragma once
 
+#include <atomic>
 #include <functional>
 #include <memory>
 #include <string>
@@ -41,9 +42,7 @@ class Client {
   // Has `wake` called when the queue gets something; the queue's handle may go.
   void WakeOn(rd_kafka_queue_t* queue);
 
-  TranslatedError Explain(rd_kafka_resp_err_t code, absl::string_view text) const {
-    return Translate(code, text, surroundings_.translation);
-  }
+  TranslatedError Explain(rd_kafka_resp_err_t code, absl::string_view text) const;
 
   // As librdkafka does when a queue gets something.
   void Wake() const { surroundings_.wake(); }
@@ -54,7 +53,12 @@ class Client {
  private:
   explicit Client(Surroundings surroundings);
 
+  // librdkafka's ssl_cert_verify_cb: keeps OpenSSL's verdict and remembers why.
+  static int OnCertificate(rd_kafka_t* rk, const char* broker, int32_t broker_id, int* fault, int depth,
+                           const char* certificate, size_t size, char* text, size_t text_size, void* client);
+
   Surroundings surroundings_;
+  std::atomic<int> certificate_fault_{0};
   ClientLog log_;
   rd_kafka_t* rk_ = nullptr;
 };

@@ -157,7 +157,7 @@ bool IsRetriable(rd_kafka_resp_err_t code, ErrorReason reason, absl::string_view
   }
 }
 
-absl::string_view AdviceFor(ErrorReason reason, absl::string_view text) {
+absl::string_view AdviceFor(ErrorReason reason, absl::string_view text, int certificate_fault) {
   switch (reason) {
     case ErrorReason::kBrokerUnreachable:
       return "check bootstrap_servers, the network and that the broker runs";
@@ -171,6 +171,8 @@ absl::string_view AdviceFor(ErrorReason reason, absl::string_view text) {
       return "ask for the ACL that this user lacks";
     case ErrorReason::kTlsCertificateInvalid:
       if (Has(text, "alert")) return "the broker refuses the client's certificate: check it and its key";
+      if (const absl::string_view known = ExplainCertificateFault(certificate_fault); !known.empty())
+        return known;
       return "check that the CA certificate signed the broker's, that it has not expired and that it names the "
              "host";
     case ErrorReason::kTlsHandshakeFailed:
@@ -201,6 +203,30 @@ bool ContainsIgnoringCase(absl::string_view text, absl::string_view part) {
          }) != text.end();
 }
 
+absl::string_view ExplainCertificateFault(int fault) {
+  // X509_V_ERR_... of OpenSSL's x509_vfy.h: part of its stable interface.
+  switch (fault) {
+    case 9:  // CERT_NOT_YET_VALID
+      return "the broker's certificate is not valid yet: compare the clocks";
+    case 10:  // CERT_HAS_EXPIRED
+      return "the broker's certificate, or one that signed it, has expired: have it renewed";
+    case 2:   // UNABLE_TO_GET_ISSUER_CERT
+    case 18:  // DEPTH_ZERO_SELF_SIGNED_CERT
+    case 19:  // SELF_SIGNED_CERT_IN_CHAIN
+    case 20:  // UNABLE_TO_GET_ISSUER_CERT_LOCALLY
+    case 21:  // UNABLE_TO_VERIFY_LEAF_SIGNATURE
+      return "the broker's certificate was signed by an unknown CA: give the CA certificate that signed it";
+    case 23:  // CERT_REVOKED
+      return "the broker's certificate was revoked: have a new one issued";
+    case 62:  // HOSTNAME_MISMATCH
+    case 64:  // IP_ADDRESS_MISMATCH
+      return "the broker's certificate does not name this host: connect by a name that is in it, or have one "
+             "issued that names the host";
+    default:
+      return "";
+  }
+}
+
 absl::Status TranslatedError::ToStatus() const {
   ErrorBuilder builder(reason);
   if (!broker.empty()) builder.Broker(broker);
@@ -215,7 +241,8 @@ TranslatedError Translate(rd_kafka_resp_err_t code, absl::string_view text, cons
   error.broker = std::move(parts.broker);
   error.message = parts.text.empty() ? rd_kafka_err2str(code) : std::move(parts.text);
   if (!error.broker.empty()) error.message = absl::StrCat(error.broker, ": ", error.message);
-  if (const absl::string_view advice = AdviceFor(error.reason, error.message); !advice.empty()) {
+  if (const absl::string_view advice = AdviceFor(error.reason, error.message, context.certificate_fault);
+      !advice.empty()) {
     absl::StrAppend(&error.message, "; ", advice);
   }
   if (error.reason == ErrorReason::kAuthenticationFailed && context.scram &&

@@ -28,11 +28,16 @@ struct TranslatedError {
   absl::Status ToStatus() const;
 };
 
-// What librdkafka's version makes of a SCRAM failure; a parameter for tests.
+// What the text does not tell.
 struct TranslationContext {
   bool scram = false;
   int library_version = rd_kafka_version();
+  // OpenSSL's X509_V_ERR_... of the last refused broker certificate; 0 for none.
+  int certificate_fault = 0;
 };
+
+// What such a number means and what to do; empty for the unusual ones.
+absl::string_view ExplainCertificateFault(int fault);
 
 // `text`: librdkafka's own words; may be empty.
 TranslatedError Translate(rd_kafka_resp_err_t code, absl::string_view text,

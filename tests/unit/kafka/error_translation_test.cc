@@ -122,5 +122,24 @@ TEST(Translate, ScramOfAnOldLibraryHasASecondExplanation) {
   EXPECT_THAT(message(false, 0x020002ff), Not(HasSubstr("4.x")));
 }
 
+TEST(CertificateFaults, AreToldApart) {
+  constexpr char kText[] =
+      "ssl://b1:9093/bootstrap: SSL handshake failed: error:0A000086:SSL routines::certificate verify failed: "
+      "broker certificate could not be verified (after 5ms in state SSL_HANDSHAKE)";
+  const auto message = [&](int fault) {
+    TranslationContext context;
+    context.certificate_fault = fault;
+    return Translate(RD_KAFKA_RESP_ERR__SSL, kText, context).message;
+  };
+  EXPECT_THAT(message(9), HasSubstr("not valid yet"));
+  EXPECT_THAT(message(10), HasSubstr("has expired"));
+  EXPECT_THAT(message(19), HasSubstr("unknown CA"));
+  EXPECT_THAT(message(23), HasSubstr("was revoked"));
+  EXPECT_THAT(message(62), HasSubstr("does not name this host"));
+  // What is none of these: all there is to check.
+  EXPECT_THAT(message(0), HasSubstr("check that the CA certificate signed the broker's"));
+  EXPECT_THAT(message(79), HasSubstr("check that the CA certificate signed the broker's"));
+}
+
 }  // namespace
 }  // namespace datapy_kafka::kafka
