@@ -217,9 +217,14 @@ void Consumer::SendCommit() {
   const PartitionListPtr list = ToCommitList(committing_);
   const rd_kafka_resp_err_t code =
       rd_kafka_commit_queue(client_->rk(), list.get(), commit_queue_.get(), nullptr, nullptr);
-  if (code == RD_KAFKA_RESP_ERR_NO_ERROR) return;
-  pending_.emplace_back(std::in_place_type<ports::CommitFinished>,
-                        ports::CommitFinished{ToOutcomes(*client_, committing_, nullptr, code)});
+  if (code != RD_KAFKA_RESP_ERR_NO_ERROR) FailCommit(code);
+}
+
+void Consumer::FailCommit(rd_kafka_resp_err_t code) {
+  commit_held_ = false;
+  pending_.emplace_back(
+      std::in_place_type<ports::CommitFinished>,
+      ports::CommitFinished{ToOutcomes(*client_, std::exchange(committing_, {}), nullptr, code)});
   client_->Wake();
 }
 
@@ -238,6 +243,14 @@ std::vector<ports::CommitOutcome> Consumer::CommitSync(const std::vector<Partiti
     absl::SleepFor(kGateCheck);
     ServeQueue(group_queue_.get(), pending_);
   }
+  const auto is_gone = [this](const PartitionOffset& one) {
+    return Find(one.tp.topic, one.tp.partition) == nullptr;
+  };
+  if (std::any_of(positions.begin(), positions.end(), is_gone)) {
+    return ToOutcomes(*client_, positions, nullptr, RD_KAFKA_RESP_ERR_ILLEGAL_GENERATION);
+  }
+  // Never behind a later one, which it would undo.
+  if (commit_held_) SendCommit();
   if (gate_ != nullptr) gate_->CommitSent(absl::Now());
   const PartitionListPtr list = ToCommitList(positions);
   // A queue of its own, so that an answer that comes too late goes nowhere.

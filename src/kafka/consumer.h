@@ -77,6 +77,8 @@ class Consumer final : public ports::RecordSource {
   void OnCommitted(rd_kafka_event_t* event, Events& events);
   bool MustHoldCommits() const;
   void SendCommit();
+  // Ends the commit that is under way, unsent.
+  void FailCommit(rd_kafka_resp_err_t code);
   // Assigns what has no position again, when librdkafka could not look up where
   // to begin: it reports that once and does not try again (as of 2.8).
   void RestartUnpositioned();

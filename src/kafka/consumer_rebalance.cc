@@ -162,7 +162,11 @@ void Consumer::OnRevoke(const rd_kafka_topic_partition_list_t* partitions, Event
     // Nothing of it is read any more, yet its position can be asked for.
     if (Partition* partition = Find(entry.topic, entry.partition)) partition->readable = false;
   }
-  if (revoked.lost) Forget(partitions);
+  if (revoked.lost) {
+    Forget(partitions);
+    // Sent after joining again it would be taken, over what their new owner committed.
+    if (commit_held_) FailCommit(RD_KAFKA_RESP_ERR_ILLEGAL_GENERATION);
+  }
   events.emplace_back(std::in_place_type<ports::PartitionsRevoked>, std::move(revoked));
 }
 
@@ -170,6 +174,8 @@ void Consumer::FinishRevoke() {
   if (!revocation_.has_value()) return;
   const Revocation revocation = *std::exchange(revocation_, std::nullopt);
   Forget(revocation.partitions.get());
+  // Before another owner can begin.
+  if (commit_held_) SendCommit();
   if (revocation.cooperative) {
     const RdErrorPtr refused(rd_kafka_incremental_unassign(client_->rk(), revocation.partitions.get()));
     if (refused == nullptr) return;

@@ -55,5 +55,29 @@ TEST(CommitGateTest, IsClosedFromTheJoinToItsOutcome) {
   rd_kafka_destroy(rk);
 }
 
+TEST(CommitGateTest, ACommitThatWaitedNeverUndoesALaterOne) {
+  MockKafka kafka;
+  kafka.CreateTopic("t", 1);
+  kafka.Fill("t", 0, 20);
+  config::SessionOptions session = kafka.Session("g", {"t"});
+  session.properties["partition.assignment.strategy"] = "cooperative-sticky";
+  const TopicPartition tp{"t", 0};
+  {
+    Member member(session);
+    ASSERT_TRUE(member.RunUntil([&] { return member.total == 20; }));
+    member.source().CommitAsync({{tp, Offset(5), kNoLeaderEpoch}});
+    ASSERT_TRUE(member.RunUntil([&] { return member.commits.size() == 1; }));
+    member.source().CommitAsync({{tp, Offset(10), kNoLeaderEpoch}});
+    const auto outcomes = member.source().CommitSync({{tp, Offset(15), kNoLeaderEpoch}}, absl::Seconds(10));
+    ASSERT_EQ(outcomes.size(), 1U);
+    EXPECT_TRUE(outcomes[0].status.ok()) << outcomes[0].status;
+    ASSERT_TRUE(member.RunUntil([&] { return member.commits.size() == 2; }));
+    EXPECT_TRUE(member.Close());
+  }
+  Member next(session);
+  ASSERT_TRUE(next.RunUntil([&] { return next.total > 0; }));
+  EXPECT_EQ(next.records[tp].front()->offset, Offset(15));
+}
+
 }  // namespace
 }  // namespace datapy_kafka::kafka
