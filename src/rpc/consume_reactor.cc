@@ -9,12 +9,12 @@
 #include "convert_frames.h"
 #include "convert_session.h"
 #include "datapy_kafka/base/error.h"
+#include "request_parser.h"
 #include "status_details.h"
 
 namespace datapy_kafka::rpc {
 namespace {
 
-using RequestTraits = grpc::SerializationTraits<v1::ConsumeRequest>;
 using ResponseTraits = grpc::SerializationTraits<v1::ConsumeResponse>;
 
 absl::Status Cancelled() { return absl::CancelledError("the client cancelled the call or is gone"); }
@@ -35,11 +35,9 @@ ConsumeReactor::ConsumeReactor(grpc::CallbackServerContext* context, const Consu
 void ConsumeReactor::OnReadDone(bool ok) {
   if (ok) {
     v1::ConsumeRequest message;
-    const grpc::Status parsed = RequestTraits::Deserialize(&request_, &message);
-    request_.Clear();
+    const absl::StatusOr<size_t> parsed = ParseRequest(&request_, &message);
     if (!parsed.ok()) {
-      End(ErrorBuilder(ErrorReason::kInvalidArgument)
-              .Build("a frame is no ConsumeRequest: its bytes are not valid protobuf"));
+      End(parsed.status());
     } else if (started_) {
       TakeFrame(message);
     } else {

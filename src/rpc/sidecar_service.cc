@@ -5,6 +5,7 @@
 #include <string>
 #include <utility>
 
+#include "absl/strings/str_cat.h"
 #include "absl/time/clock.h"
 #include "convert_connection.h"
 #include "convert_produce.h"
@@ -19,20 +20,36 @@ namespace {
 constexpr absl::Duration kCheckTimeout = absl::Seconds(10);
 constexpr absl::Duration kMaxCheckTimeout = absl::Seconds(60);
 
+// What an entry of a request takes in memory, roughly.
+constexpr uint64_t kEntryBytes = 256;
+
+grpc::Status Encode(const google::protobuf::Message& message, grpc::ByteBuffer* response) {
+  bool own_buffer = true;
+  return grpc::SerializationTraits<google::protobuf::Message>::Serialize(message, response, &own_buffer);
+}
+
 grpc::Status AnswerProduce(const absl::StatusOr<ports::ProduceResult>& result, grpc::ByteBuffer* response) {
   if (!result.ok()) return ToGrpcStatus(result.status());
   v1::ProduceResponse message;
   FillProduceResponse(*result, &message);
-  bool own_buffer = true;
-  return grpc::SerializationTraits<v1::ProduceResponse>::Serialize(message, response, &own_buffer);
+  return Encode(message, response);
 }
 
-void FillCheck(const ports::ConnectionInfo& info, v1::CheckConnectionResponse* out) {
-  out->set_broker_count(info.broker_count);
-  for (const std::string& topic : info.topics) out->add_topics(topic);
-  out->set_cluster_id(info.cluster_id);
-  out->set_librdkafka_version(info.librdkafka_version);
-  out->set_duration_ms(absl::ToInt64Milliseconds(info.duration));
+// A request with its share of the budget.
+struct HeldRequest {
+  v1::ProduceRequest message;
+  std::shared_ptr<void> share;
+};
+
+grpc::Status AnswerCheck(const absl::StatusOr<ports::ConnectionInfo>& info, grpc::ByteBuffer* response) {
+  if (!info.ok()) return ToGrpcStatus(info.status());
+  v1::CheckConnectionResponse message;
+  message.set_broker_count(info->broker_count);
+  for (const std::string& topic : info->topics) message.add_topics(topic);
+  message.set_cluster_id(info->cluster_id);
+  message.set_librdkafka_version(info->librdkafka_version);
+  message.set_duration_ms(absl::ToInt64Milliseconds(info->duration));
+  return Encode(message, response);
 }
 
 }  // namespace
@@ -45,14 +62,23 @@ grpc::ServerBidiReactor<grpc::ByteBuffer, grpc::ByteBuffer>* SidecarService::Con
 grpc::ServerUnaryReactor* SidecarService::Produce(grpc::CallbackServerContext* context,
                                                   const grpc::ByteBuffer* request, grpc::ByteBuffer* response) {
   grpc::ServerUnaryReactor* reactor = context->DefaultReactor();
-  auto message = std::make_shared<v1::ProduceRequest>();
+  auto held = std::make_shared<HeldRequest>();
   grpc::ByteBuffer bytes(*request);  // shares the slices; parsing consumes it
-  if (!grpc::SerializationTraits<v1::ProduceRequest>::Deserialize(&bytes, message.get()).ok()) {
-    reactor->Finish(
-        ToGrpcStatus(ErrorBuilder(ErrorReason::kInvalidArgument)
-                         .Build("the request is no ProduceRequest: its bytes are not valid protobuf")));
+  const absl::StatusOr<size_t> entries = ParseRequest(&bytes, &held->message);
+  if (!entries.ok()) {
+    reactor->Finish(ToGrpcStatus(entries.status()));
     return reactor;
   }
+  held->share = RequestBudget::Take(budget_, request->Length() + *entries * kEntryBytes);
+  if (held->share == nullptr) {
+    reactor->Finish(ToGrpcStatus(
+        ErrorBuilder(ErrorReason::kResourceExhausted)
+            .Build(absl::StrCat("requests that wait for a broker fill the daemon's ", budget_->limit(),
+                                " bytes for them; wait for their answers, or raise "
+                                "limits.max_rpc_memory_bytes"))));
+    return reactor;
+  }
+  std::shared_ptr<const v1::ProduceRequest> message(held, &held->message);
   absl::StatusOr<ProduceCall> call = ConvertProduce(std::move(message), settings_.backend);
   if (!call.ok()) {
     reactor->Finish(ToGrpcStatus(call.status()));
@@ -66,12 +92,18 @@ grpc::ServerUnaryReactor* SidecarService::Produce(grpc::CallbackServerContext* c
 }
 
 grpc::ServerUnaryReactor* SidecarService::CheckConnection(grpc::CallbackServerContext* context,
-                                                          const v1::CheckConnectionRequest* request,
-                                                          v1::CheckConnectionResponse* response) {
+                                                          const grpc::ByteBuffer* request,
+                                                          grpc::ByteBuffer* response) {
   grpc::ServerUnaryReactor* reactor = context->DefaultReactor();
+  v1::CheckConnectionRequest message;
+  grpc::ByteBuffer bytes(*request);
+  if (const auto parsed = ParseRequest(&bytes, &message); !parsed.ok()) {
+    reactor->Finish(ToGrpcStatus(parsed.status()));
+    return reactor;
+  }
   absl::Duration timeout = kCheckTimeout;
-  if (request->has_timeout()) {
-    const auto asked = ReadDuration(request->timeout());
+  if (message.has_timeout()) {
+    const auto asked = ReadDuration(message.timeout());
     if (!asked.has_value() || *asked <= absl::ZeroDuration()) {
       reactor->Finish(ToGrpcStatus(ErrorBuilder(ErrorReason::kInvalidArgument)
                                        .Build("timeout must be a positive duration; leave it out for 10 s")));
@@ -79,25 +111,26 @@ grpc::ServerUnaryReactor* SidecarService::CheckConnection(grpc::CallbackServerCo
     }
     timeout = std::min(*asked, kMaxCheckTimeout);
   }
-  auto connection = CheckedConnection(request->has_connection(), request->connection(), settings_.backend);
+  auto connection = CheckedConnection(message.has_connection(), message.connection(), settings_.backend);
   if (!connection.ok()) {
     reactor->Finish(ToGrpcStatus(connection.status()));
     return reactor;
   }
   settings_.backend->CheckConnection(*std::move(connection), timeout,
                                      [reactor, response](absl::StatusOr<ports::ConnectionInfo> info) {
-                                       if (info.ok()) FillCheck(*info, response);
-                                       reactor->Finish(ToGrpcStatus(info.status()));
+                                       reactor->Finish(AnswerCheck(info, response));
                                      });
   return reactor;
 }
 
+// The request is empty: what it holds is not looked at.
 grpc::ServerUnaryReactor* SidecarService::GetStatus(grpc::CallbackServerContext* context,
-                                                    const v1::GetStatusRequest* /*request*/,
-                                                    v1::GetStatusResponse* response) {
-  FillStatus(settings_.backend->GetStatus(), absl::Now(), response);
+                                                    const grpc::ByteBuffer* /*request*/,
+                                                    grpc::ByteBuffer* response) {
+  v1::GetStatusResponse message;
+  FillStatus(settings_.backend->GetStatus(), absl::Now(), &message);
   grpc::ServerUnaryReactor* reactor = context->DefaultReactor();
-  reactor->Finish(grpc::Status::OK);
+  reactor->Finish(Encode(message, response));
   return reactor;
 }
 

@@ -6,34 +6,42 @@
 
 #include <grpcpp/grpcpp.h>
 
+#include <memory>
+#include <utility>
+
 #include "consume_reactor.h"
 #include "datapy_kafka/v1/sidecar.grpc.pb.h"
+#include "request_parser.h"
 
 namespace datapy_kafka::rpc {
 
-// Consume and Produce take their messages as bytes: one tells a frame that does
-// not parse from a half-close that way, the other keeps the request beyond the
-// call without a copy.
+// All calls take their messages as bytes and see for themselves what they hold
+// (see request_parser.h). Besides, Consume tells a frame that does not parse
+// from a half-close that way, and Produce keeps the request beyond the call.
 using SidecarServiceBase = v1::KafkaSidecar::WithRawCallbackMethod_Consume<
-    v1::KafkaSidecar::WithRawCallbackMethod_Produce<v1::KafkaSidecar::WithCallbackMethod_CheckConnection<
-        v1::KafkaSidecar::WithCallbackMethod_GetStatus<v1::KafkaSidecar::Service>>>>;
+    v1::KafkaSidecar::WithRawCallbackMethod_Produce<v1::KafkaSidecar::WithRawCallbackMethod_CheckConnection<
+        v1::KafkaSidecar::WithRawCallbackMethod_GetStatus<v1::KafkaSidecar::Service>>>>;
 
 class SidecarService final : public SidecarServiceBase {
  public:
-  explicit SidecarService(ConsumeSettings settings) : settings_(std::move(settings)) {}
+  explicit SidecarService(ConsumeSettings settings)
+      : settings_(std::move(settings)),
+        budget_(std::make_shared<RequestBudget>(settings_.limits.max_rpc_memory_bytes)) {}
 
   grpc::ServerBidiReactor<grpc::ByteBuffer, grpc::ByteBuffer>* Consume(
       grpc::CallbackServerContext* context) override;
   grpc::ServerUnaryReactor* Produce(grpc::CallbackServerContext* context, const grpc::ByteBuffer* request,
                                     grpc::ByteBuffer* response) override;
   grpc::ServerUnaryReactor* CheckConnection(grpc::CallbackServerContext* context,
-                                            const v1::CheckConnectionRequest* request,
-                                            v1::CheckConnectionResponse* response) override;
-  grpc::ServerUnaryReactor* GetStatus(grpc::CallbackServerContext* context, const v1::GetStatusRequest* request,
-                                      v1::GetStatusResponse* response) override;
+                                            const grpc::ByteBuffer* request,
+                                            grpc::ByteBuffer* response) override;
+  grpc::ServerUnaryReactor* GetStatus(grpc::CallbackServerContext* context, const grpc::ByteBuffer* request,
+                                      grpc::ByteBuffer* response) override;
 
  private:
   const ConsumeSettings settings_;
+  // Of Produce. Its requests may outlive this.
+  const std::shared_ptr<RequestBudget> budget_;
 };
 
 }  // namespace datapy_kafka::rpc

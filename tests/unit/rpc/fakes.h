@@ -324,4 +324,15 @@ inline ports::DeliveriesFrame MakeDeliveries(int64_t first, int count, int parti
   return frame;
 }
 
+// A field of this number whose value is `count` empty submessages or texts of
+// field 1: two bytes each.
+inline std::string Crowd(int field, size_t count) {
+  std::string inner;
+  for (size_t i = 0; i < count; ++i) inner += std::string("\x0A\x00", 2);
+  std::string out(1, static_cast<char>(field << 3 | 2));
+  size_t size = inner.size();
+  for (; size > 127; size >>= 7) out += static_cast<char>(size | 0x80);
+  return out + static_cast<char>(size) + inner;
+}
+
 }  // namespace datapy_kafka::rpc

@@ -9,6 +9,7 @@
 #include "absl/synchronization/blocking_counter.h"
 #include "fakes.h"
 #include "rpc/owned_fd.h"
+#include "rpc/request_parser.h"
 
 namespace datapy_kafka::rpc {
 namespace {
@@ -172,6 +173,20 @@ TEST_F(ServerTest, AFrameThatDoesNotParseIsInvalidArgument) {
   const grpc::Status produce = CallRaw("/datapy_kafka.v1.KafkaSidecar/Produce", "\xFF\xFF\xFF", &answer);
   EXPECT_EQ(produce.error_code(), grpc::StatusCode::INVALID_ARGUMENT);
   EXPECT_TRUE(Serves(channel_));
+}
+
+TEST_F(ServerTest, ARequestOfTooManyPartsIsResourceExhausted) {
+  StartServer();
+  const auto expect_refused = [this](const std::string& method, const std::string& request) {
+    std::string answer;
+    const grpc::Status status = CallRaw("/datapy_kafka.v1.KafkaSidecar/" + method, request, &answer);
+    EXPECT_EQ(status.error_code(), grpc::StatusCode::RESOURCE_EXHAUSTED) << method << status.error_message();
+    EXPECT_EQ(ErrorInfoOf(status).reason(), "RESOURCE_EXHAUSTED");
+    EXPECT_TRUE(Serves(channel_));
+  };
+  expect_refused("Consume", Crowd(2, kMaxRequestEntries));
+  expect_refused("Produce", Crowd(3, kMaxRequestEntries));
+  expect_refused("CheckConnection", Crowd(1, kMaxRequestEntries));
 }
 
 TEST_F(ServerTest, AFrameOverTheLimitIsResourceExhausted) {

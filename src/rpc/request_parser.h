@@ -1,0 +1,46 @@
+// Reads a request of a client that may mean harm.
+//
+// A submessage of two bytes on the wire takes a hundred in memory: a request
+// within max_request_bytes could take gigabytes. So what a request holds is
+// counted before anything is made of it.
+//
+// Thread-safe.
+#pragma once
+
+#include <google/protobuf/message.h>
+#include <grpcpp/support/byte_buffer.h>
+
+#include <atomic>
+#include <cstddef>
+#include <cstdint>
+#include <memory>
+
+#include "absl/status/statusor.h"
+
+namespace datapy_kafka::rpc {
+
+// Texts, submessages and fields of no known name that a request may hold.
+inline constexpr size_t kMaxRequestEntries = 500'000;
+
+// Parses `bytes` into `message` and empties `bytes`; how many entries it held.
+// kResourceExhausted above kMaxRequestEntries, kInvalidArgument when it is no
+// such message; `message` is not to be used then.
+absl::StatusOr<size_t> ParseRequest(grpc::ByteBuffer* bytes, google::protobuf::Message* message);
+
+// What requests that wait for a broker may take of the daemon's memory.
+class RequestBudget {
+ public:
+  explicit RequestBudget(uint64_t limit) : limit_(limit) {}
+
+  // Takes `bytes` until the answer is destroyed; null when that is more than is
+  // left. A single request is always taken.
+  static std::shared_ptr<void> Take(const std::shared_ptr<RequestBudget>& budget, uint64_t bytes);
+
+  uint64_t limit() const { return limit_; }
+
+ private:
+  const uint64_t limit_;
+  std::atomic<uint64_t> taken_{0};
+};
+
+}  // namespace datapy_kafka::rpc
