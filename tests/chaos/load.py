@@ -89,16 +89,23 @@ class Load:
         self.wait_progress()
         self.history.faults.append(Fault(what, begin, time.monotonic(), repeats, zombies))
 
-    def finish(self, timeout_s: float = 120) -> Verdict:
-        """Ends the load, waits until the group has committed all of it, and judges."""
+    def finish(self, patience_s: float = 90) -> Verdict:
+        """Ends the load, waits until the group has committed all of it, and judges.
+
+        However long that takes, so long as records are finished meanwhile.
+        """
         self._stop_producing.set()
         self._threads[0].join()
         assert not self.errors, f"the load's own producer failed: {self.errors[:3]}"
-        late = ""
-        try:
-            wait_committed_to_end(self.kafka.bootstrap_servers, self.name, self.topic, timeout_s)
-        except AssertionError as error:
-            late = str(error)
+        late, before = "", -1
+        while self.finished() > before:
+            before = self.finished()
+            try:
+                wait_committed_to_end(self.kafka.bootstrap_servers, self.name, self.topic, patience_s)
+                late = ""
+                break
+            except AssertionError as error:
+                late = str(error)
         self._stop_sampling.set()
         self._threads[1].join()
         self.history.steps = list(read_steps(self.journal.path))
