@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
 from ._errors import InvalidArgument
 from ._json import scalar_text, to_json, utf8
+from ._tables import is_polars_json, json_rows, pandas_cells, polars_keys, polars_rows, table_of
 
 Cell = str | bytes | None
 HeaderList = list[tuple[str, bytes | None]]
@@ -36,6 +37,8 @@ def key_cell(key: Any) -> Cell:
     """Returns a key: text and bytes as they are, else its JSON text; None and NaN are null."""
     if key is None or isinstance(key, (str, bytes)):
         return key
+    if type(key) is int:
+        return str(key)
     if isinstance(key, (bytearray, memoryview)):
         return bytes(key)
     text = scalar_text(key)
@@ -70,11 +73,8 @@ def to_rows(data: Any) -> list[Any]:
 def _pandas_rows(frame: Any) -> list[Any]:
     if hasattr(frame, "items") and not hasattr(frame, "columns"):  # A Series: one column.
         return list(frame)
-    columns = []
-    for _, series in frame.items():
-        values = series.astype(object).where(series.notna(), None)
-        columns.append([None if value is None else value for value in values.tolist()])
     names = [str(name) for name in frame.columns]
+    columns = [pandas_cells(series) for _, series in frame.items()]
     return [dict(zip(names, row)) for row in zip(*columns)] if columns else []
 
 
@@ -100,15 +100,58 @@ def _value(row: Any, value_format: str) -> Cell:
     return scalar_text(row)
 
 
-def to_columns(data: Any, *, value_format: str, key_column: str | None, key_value: Any,
-               headers_column: str | None) -> Columns:
-    """Returns the data as columns, by the rules of `Client.produce`."""
-    fast = _polars_columns(data, value_format, key_column, headers_column)
-    if fast is None:
-        fast = _row_columns(to_rows(data), value_format, key_column, headers_column)
+def to_pieces(data: Any, *, value_format: str, key_column: str | None, key_value: Any,
+              headers_column: str | None, rows: int) -> tuple[int, Iterator[Columns]]:
+    """Returns how many records the data is, and their columns by the rules of `Client.produce`.
+
+    What could be refused is refused here. Large Polars frames come in pieces of
+    `rows` records, so that one can be written while another is on its way.
+    """
+    if hasattr(data, "collect") and hasattr(data, "lazy"):
+        data = data.collect()
+    if value_format == "json" and headers_column is None and is_polars_json(data):
+        _require(key_column, data.columns)
+        frames = (data.slice(first, rows) for first in range(0, data.height, rows))
+        return data.height, (_keyed(_polars_columns(one, key_column), key_value) for one in frames)
+    columns = None
+    if value_format == "json" and (table := table_of(data)) is not None:
+        columns = _table_columns(*table, key_column, headers_column)
+    if columns is None:
+        columns = _row_columns(to_rows(data), value_format, key_column, headers_column)
+    return len(columns.values), iter([_keyed(columns, key_value)])
+
+
+def _keyed(columns: Columns, key_value: Any) -> Columns:
     if key_value is not None:
-        fast.keys = [key_cell(key_value)] * len(fast.values)
-    return fast
+        columns.keys = [key_cell(key_value)] * len(columns.values)
+    return columns
+
+
+def _require(column: str | None, names: list[str], option: str = "key_column") -> None:
+    if column is not None and column not in names:
+        raise InvalidArgument(f"{option} {column!r} is not one of the columns {names}", reason="INVALID_ARGUMENT")
+
+
+def _polars_columns(frame: Any, key_column: str | None) -> Columns:
+    result = Columns(polars_rows(frame))
+    if key_column is not None:
+        result.keys = [key_cell(key) for key in polars_keys(frame[key_column])]
+    return result
+
+
+def _table_columns(names: list[str], cells: list[list[Any]], key_column: str | None,
+                   headers_column: str | None) -> Columns:
+    _require(key_column, names)
+    _require(headers_column, names, "headers_column")
+    result = Columns()
+    if key_column is not None:
+        result.keys = [key_cell(key) for key in cells[names.index(key_column)]]
+    if headers_column is not None:
+        at = names.index(headers_column)
+        result.headers = [header_list(one) for one in cells[at]]
+        names, cells = names[:at] + names[at + 1:], cells[:at] + cells[at + 1:]
+    result.values = json_rows((names, cells)) if names else ["{}"] * len(result.headers)
+    return result
 
 
 def _row_columns(rows: list[Any], value_format: str, key_column: str | None,
@@ -125,32 +168,4 @@ def _row_columns(rows: list[Any], value_format: str, key_column: str | None,
         result.headers = [header_list(row[headers_column]) for row in rows]
         rows = [{name: one for name, one in row.items() if name != headers_column} for row in rows]
     result.values = [_value(row, value_format) for row in rows]
-    return result
-
-
-# Types whose JSON by Polars is the JSON of _json.py; a test compares them.
-_SAME_JSON = {"Int8", "Int16", "Int32", "Int64", "UInt8", "UInt16", "UInt32", "UInt64",
-              "String", "Boolean", "Null", "Float64", "Date"}
-
-
-def _polars_columns(data: Any, value_format: str, key_column: str | None,
-                    headers_column: str | None) -> Columns | None:
-    """Has Polars write the JSON where it writes what to_json would."""
-    if hasattr(data, "collect") and hasattr(data, "lazy"):
-        data = data.collect()
-    if (value_format != "json" or headers_column is not None or not hasattr(data, "write_ndjson")
-            or not all(str(one) in _SAME_JSON for one in data.dtypes) or data.width == 0):
-        return None
-    if key_column is not None and key_column not in data.columns:
-        raise InvalidArgument(f"key_column {key_column!r} is not one of the columns {data.columns}",
-                              reason="INVALID_ARGUMENT")
-    result = Columns()
-    text = data.write_ndjson()
-    result.values = text.split("\n")
-    if result.values and result.values[-1] == "":
-        result.values.pop()
-    if len(result.values) != data.height:
-        return None
-    if key_column is not None:
-        result.keys = [key_cell(key) for key in data[key_column].to_list()]
     return result

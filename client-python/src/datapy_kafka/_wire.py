@@ -9,7 +9,7 @@ from ._data import Cell, Columns
 from ._json import utf8
 from .v1 import sidecar_pb2 as pb
 
-MAX_ROWS, MAX_BYTES = 32_768, 4 << 20
+MAX_ROWS, MAX_BYTES = 16_384, 4 << 20
 
 
 def header(header: tuple[str, bytes | None]) -> pb.Header:
@@ -31,6 +31,10 @@ def fill(cells: list[Cell], texts: Any, raw: Any, nulls: Any) -> None:
 
 def chunks(columns: Columns) -> Iterator[tuple[int, int]]:
     """Yields the bounds of requests of at most MAX_ROWS records and about MAX_BYTES."""
+    count = len(columns.values)
+    if 0 < count <= MAX_ROWS and sum(map(len, filter(None, columns.values))) <= MAX_BYTES:
+        yield 0, count
+        return
     first, size = 0, 0
     for index, value in enumerate(columns.values):
         # Characters, not bytes: the daemon takes far larger requests.
@@ -41,5 +45,3 @@ def chunks(columns: Columns) -> Iterator[tuple[int, int]]:
         size += length
     if first < len(columns.values):
         yield first, len(columns.values)
-
-
