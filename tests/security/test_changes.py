@@ -6,8 +6,19 @@ import threading
 from typing import Any
 
 import datapy_kafka
-from confluent_kafka.admin import AclBinding, AclOperation, AclPermissionType, ResourcePatternType, ResourceType
+import pytest
+from confluent_kafka.admin import (
+    AclBinding,
+    AclOperation,
+    AclPermissionType,
+    ResourcePatternType,
+    ResourceType,
+    ScramCredentialInfo,
+    ScramMechanism,
+    UserScramCredentialUpsertion,
+)
 from support.paths import wait_until
+from support.kafka_security import USERS
 from support.secured import RunMod, Secured, secrets_in
 from support.verify import produce, wait_committed_to_end
 
@@ -86,3 +97,39 @@ def test_a_wrong_password_touches_no_other_session(
     finally:
         session.end()
     assert session.error is None
+
+
+def test_a_running_session_outlives_a_refused_login(
+        secured: Secured, connect: Any, unique: str, caplog: pytest.LogCaptureFixture) -> None:
+    if not secured.scram_works():
+        return  # A session with SCRAM never begins here: test_connections.py shows what is said.
+    topic = secured.kafka.create_topic(unique)
+    servers = secured.kafka.bootstrap_servers
+    admin = secured.kafka.admin()
+
+    def set_password(password: str) -> None:
+        information = ScramCredentialInfo(ScramMechanism.SCRAM_SHA_256, 4096)
+        change = UserScramCredentialUpsertion("alice", information, password.encode())
+        admin.alter_user_scram_credentials([change])["alice"].result(30)
+
+    secured.security.allow_only(admin, "alice", topic)
+    session = Session(connect(secured.login("SASL_SSL", "SCRAM-SHA-256")), topic, unique)
+    try:
+        produce(servers, topic, [{"value": b"1"}])
+        wait_committed_to_end(servers, unique, topic)
+        set_password("wrong-password-canary")
+        # A connection that stands is not asked again: the broker comes back.
+        secured.kafka.brokers[0].stop()
+        secured.kafka.brokers[0].start()
+        secured.kafka.wait_ready(60)
+        # It may be a rotation that is half done: the job is told, and goes on when the login works again.
+        wait_until(lambda: "check the user name and the password" in caplog.text, 60, "the job is told")
+        assert session.is_alive()
+    finally:
+        set_password(USERS["alice"])
+    produce(servers, topic, [{"value": b"2"}])
+    wait_committed_to_end(servers, unique, topic, timeout_s=90)
+    assert session.values == ["1", "2"]
+    session.end()
+    assert session.error is None
+    assert secrets_in(caplog.text) == []
