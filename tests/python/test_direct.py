@@ -7,13 +7,14 @@ import socket
 import struct
 import tempfile
 import threading
+import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import datapy_kafka
 import pytest
 from conftest import Job
-from datapy_kafka import _http2
+from datapy_kafka import _direct, _http2
 from datapy_kafka._direct import DirectCalls
 from datapy_kafka.v1 import sidecar_pb2 as pb
 from fake_sidecar import FakeSidecar
@@ -35,6 +36,13 @@ def message(payload: bytes) -> bytes:
 def answer(stream: int, payload: bytes) -> bytes:
     return (frame(HEADERS, 4, stream, OK_HEADERS) + frame(DATA, 0, stream, message(payload))
             + frame(HEADERS, 5, stream, b"\0\x0bgrpc-status\x010"))
+
+
+def wait_until(condition: Callable[[], bool]) -> None:
+    deadline = time.monotonic() + 10
+    while not condition():
+        assert time.monotonic() < deadline, "not within 10 s"
+        time.sleep(0.01)
 
 
 class Server:
@@ -166,6 +174,25 @@ def test_a_connection_that_was_closed_meanwhile_is_replaced(serve):
     assert calls.call(b"", 5) == b"1"
     server._open[0].shutdown(socket.SHUT_RDWR)
     assert calls.call(b"", 5) == b"2"
+
+
+def test_an_idle_connection_answers_the_daemon(serve):
+    server, calls = serve(lambda _, stream: answer(stream, b"x"))
+    assert calls.call(b"", 5) == b"x"
+    acks = server.acks
+    server._open[0].sendall(frame(PING, 0, 0, b"12345678"))
+    wait_until(lambda: server.acks > acks)
+    server._open[0].sendall(frame(GOAWAY, 0, 0, struct.pack(">II", 1, 0)))
+    wait_until(lambda: not calls._idle)
+    assert calls.call(b"", 5) == b"x" and [stream for stream, _ in server.requests] == [1, 1]
+
+
+def test_a_connection_that_is_not_used_is_closed(serve, monkeypatch):
+    monkeypatch.setattr(_direct, "_IDLE_S", 0.2)
+    _, calls = serve(lambda _, stream: answer(stream, b"x"))
+    for _ in range(2):
+        assert calls.call(b"", 5) == b"x"
+        wait_until(lambda: not calls._idle and calls._keeper is None)
 
 
 def test_without_a_daemon_nothing_is_done():

@@ -12,6 +12,7 @@ A unary answer with a message is a success: the daemon sends none with an error.
 from __future__ import annotations
 
 import os
+import threading
 import time
 from collections import deque
 
@@ -19,6 +20,8 @@ from ._errors import KafkaTimeout, SidecarUnavailable, unreachable_text
 from ._http2 import Broken, Connection, literal
 
 _CONNECTIONS_KEPT = 8
+# How often idle connections are looked at, and how long they stay.
+_LOOK_S, _IDLE_S = 0.1, 5.0
 
 
 class DirectCalls:
@@ -32,6 +35,9 @@ class DirectCalls:
                          + b"\x0f\x10" + literal(b"application/grpc") + b"\x00" + literal(b"te")
                          + literal(b"trailers"))
         self._idle: deque[Connection] = deque()
+        self._used_at = 0.0
+        self._lock = threading.Lock()
+        self._keeper: threading.Thread | None = None
 
     @staticmethod
     def can_reach(address: str) -> bool:
@@ -62,7 +68,9 @@ class DirectCalls:
             connection.close()
             raise
         if answer is not None and connection.reusable and len(self._idle) < _CONNECTIONS_KEPT:
+            self._used_at = time.monotonic()
             self._idle.append(connection)
+            self._start_keeper()
         else:
             connection.close()
         return answer
@@ -80,3 +88,38 @@ class DirectCalls:
             return Connection(self._path)
         except OSError:
             return None
+
+    def _start_keeper(self) -> None:
+        keeper = self._keeper
+        if keeper is not None and keeper.is_alive():
+            return
+        with self._lock:
+            if self._keeper is None or not self._keeper.is_alive():
+                self._keeper = threading.Thread(target=self._keep, name="datapy-kafka-keeper", daemon=True)
+                self._keeper.start()
+
+    def _keep(self) -> None:
+        """Answers the daemon on idle connections, so that it may stop, and closes them after a while."""
+        while True:
+            time.sleep(_LOOK_S)
+            if time.monotonic() - self._used_at > _IDLE_S:
+                with self._lock:
+                    self._keeper = None
+                while self._idle:
+                    self._close_idle()
+                return
+            for _ in range(len(self._idle)):
+                try:
+                    connection = self._idle.popleft()
+                except IndexError:  # Taken by a call meanwhile.
+                    break
+                if connection.is_ready(0):
+                    self._idle.append(connection)
+                else:
+                    connection.close()
+
+    def _close_idle(self) -> None:
+        try:
+            self._idle.popleft().close()
+        except IndexError:
+            pass
