@@ -6,6 +6,7 @@
 #include <utility>
 
 #include "absl/strings/str_cat.h"
+#include "absl/time/clock.h"
 #include "convert_frames.h"
 #include "convert_session.h"
 #include "datapy_kafka/base/error.h"
@@ -19,14 +20,30 @@ using ResponseTraits = grpc::SerializationTraits<v1::ConsumeResponse>;
 
 absl::Status Cancelled() { return absl::CancelledError("the client cancelled the call or is gone"); }
 
+// A client that opens bad calls in a loop must not fill the log.
+bool MayLog() {
+  constexpr int kLinesASecond = 10;
+  static std::atomic<int64_t> second{0};
+  static std::atomic<int> lines{0};
+  const int64_t now = absl::ToUnixSeconds(absl::Now());
+  if (second.exchange(now) != now) lines = 0;
+  return lines.fetch_add(1) < kLinesASecond;
+}
+
 absl::Status OutOfOrder(absl::string_view message) {
   return ErrorBuilder(ErrorReason::kProtocolViolation).Build(message);
 }
 
 }  // namespace
 
-ConsumeReactor::ConsumeReactor(grpc::CallbackServerContext* context, const ConsumeSettings* settings)
-    : context_(context), settings_(settings) {
+ConsumeReactor::ConsumeReactor(grpc::CallbackServerContext* context, const ConsumeSettings* settings,
+                               std::shared_ptr<void> place)
+    : context_(context), settings_(settings), place_(std::move(place)) {
+  if (place_ == nullptr) {
+    End(ErrorBuilder(ErrorReason::kResourceExhausted)
+            .Build("too many Consume calls are open, for limits.max_sessions; end some"));
+    return;
+  }
   StartRead(&request_);
 }
 
@@ -213,7 +230,7 @@ void ConsumeReactor::End(const absl::Status& status) {
     session = session_;
     StartTimer();
   }
-  if (status.code() != absl::StatusCode::kCancelled) {
+  if (status.code() != absl::StatusCode::kCancelled && MayLog()) {
     spdlog::warn("a Consume call of {} ends: {}", context_->peer(), std::string(status.message()));
   }
   if (session != nullptr) session->OnBroken();

@@ -47,8 +47,10 @@ struct ConsumeSettings {
 class ConsumeReactor final : public grpc::ServerBidiReactor<grpc::ByteBuffer, grpc::ByteBuffer>,
                              public ports::SessionStream {
  public:
-  // `settings` outlives the call.
-  ConsumeReactor(grpc::CallbackServerContext* context, const ConsumeSettings* settings);
+  // `settings` outlives the call. `place`: the call's among those that may be
+  // open; none left when it is null, and the call ends at once.
+  ConsumeReactor(grpc::CallbackServerContext* context, const ConsumeSettings* settings,
+                 std::shared_ptr<void> place);
 
   // gRPC's reactions.
   void OnReadDone(bool ok) override;
@@ -82,6 +84,7 @@ class ConsumeReactor final : public grpc::ServerBidiReactor<grpc::ByteBuffer, gr
 
   grpc::CallbackServerContext* const context_;
   const ConsumeSettings* const settings_;
+  const std::shared_ptr<void> place_;
   // gRPC's, the session's and the timer's.
   std::atomic<int> references_{1};
 

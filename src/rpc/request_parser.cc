@@ -64,12 +64,12 @@ absl::StatusOr<size_t> ParseRequest(grpc::ByteBuffer* bytes, google::protobuf::M
   return kMaxRequestEntries - left;
 }
 
-std::shared_ptr<void> RequestBudget::Take(const std::shared_ptr<RequestBudget>& budget, uint64_t bytes) {
+std::shared_ptr<void> RequestBudget::Take(const std::shared_ptr<RequestBudget>& budget, uint64_t amount) {
   uint64_t taken = budget->taken_.load();
   do {
-    if (taken != 0 && (taken >= budget->limit_ || bytes > budget->limit_ - taken)) return nullptr;
-  } while (!budget->taken_.compare_exchange_weak(taken, taken + bytes));
-  return std::shared_ptr<void>(budget.get(), [budget, bytes](void*) { budget->taken_.fetch_sub(bytes); });
+    if (taken != 0 && (taken >= budget->limit_ || amount > budget->limit_ - taken)) return nullptr;
+  } while (!budget->taken_.compare_exchange_weak(taken, taken + amount));
+  return std::shared_ptr<void>(budget.get(), [budget, amount](void*) { budget->taken_.fetch_sub(amount); });
 }
 
 }  // namespace datapy_kafka::rpc

@@ -27,14 +27,14 @@ inline constexpr size_t kMaxRequestEntries = 500'000;
 // such message; `message` is not to be used then.
 absl::StatusOr<size_t> ParseRequest(grpc::ByteBuffer* bytes, google::protobuf::Message* message);
 
-// What requests that wait for a broker may take of the daemon's memory.
+// What calls that are open may take of something: of memory, of places.
 class RequestBudget {
  public:
   explicit RequestBudget(uint64_t limit) : limit_(limit) {}
 
-  // Takes `bytes` until the answer is destroyed; null when that is more than is
-  // left. A single request is always taken.
-  static std::shared_ptr<void> Take(const std::shared_ptr<RequestBudget>& budget, uint64_t bytes);
+  // Takes `amount` until the answer is destroyed; null when that is more than is
+  // left. A single taker is always let in.
+  static std::shared_ptr<void> Take(const std::shared_ptr<RequestBudget>& budget, uint64_t amount);
 
   uint64_t limit() const { return limit_; }
 

@@ -20,7 +20,8 @@ namespace {
 constexpr absl::Duration kCheckTimeout = absl::Seconds(10);
 constexpr absl::Duration kMaxCheckTimeout = absl::Seconds(60);
 
-// What an entry of a request takes in memory, roughly.
+// What a call and an entry of its request take in memory, roughly.
+constexpr uint64_t kCallBytes = 32 << 10;
 constexpr uint64_t kEntryBytes = 256;
 
 grpc::Status Encode(const google::protobuf::Message& message, grpc::ByteBuffer* response) {
@@ -56,7 +57,7 @@ grpc::Status AnswerCheck(const absl::StatusOr<ports::ConnectionInfo>& info, grpc
 
 grpc::ServerBidiReactor<grpc::ByteBuffer, grpc::ByteBuffer>* SidecarService::Consume(
     grpc::CallbackServerContext* context) {
-  return new ConsumeReactor(context, &settings_);  // deletes itself
+  return new ConsumeReactor(context, &settings_, RequestBudget::Take(places_, 1));  // deletes itself
 }
 
 grpc::ServerUnaryReactor* SidecarService::Produce(grpc::CallbackServerContext* context,
@@ -69,7 +70,7 @@ grpc::ServerUnaryReactor* SidecarService::Produce(grpc::CallbackServerContext* c
     reactor->Finish(ToGrpcStatus(entries.status()));
     return reactor;
   }
-  held->share = RequestBudget::Take(budget_, request->Length() + *entries * kEntryBytes);
+  held->share = RequestBudget::Take(budget_, kCallBytes + request->Length() + *entries * kEntryBytes);
   if (held->share == nullptr) {
     reactor->Finish(ToGrpcStatus(
         ErrorBuilder(ErrorReason::kResourceExhausted)

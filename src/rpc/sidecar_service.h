@@ -26,7 +26,8 @@ class SidecarService final : public SidecarServiceBase {
  public:
   explicit SidecarService(ConsumeSettings settings)
       : settings_(std::move(settings)),
-        budget_(std::make_shared<RequestBudget>(settings_.limits.max_rpc_memory_bytes)) {}
+        budget_(std::make_shared<RequestBudget>(settings_.limits.max_rpc_memory_bytes)),
+        places_(std::make_shared<RequestBudget>(kCallsPerSession * settings_.limits.max_sessions)) {}
 
   grpc::ServerBidiReactor<grpc::ByteBuffer, grpc::ByteBuffer>* Consume(
       grpc::CallbackServerContext* context) override;
@@ -39,9 +40,14 @@ class SidecarService final : public SidecarServiceBase {
                                       grpc::ByteBuffer* response) override;
 
  private:
+  // Calls that begin and that end stand beside those with a session.
+  static constexpr uint64_t kCallsPerSession = 4;
+
   const ConsumeSettings settings_;
   // Of Produce. Its requests may outlive this.
   const std::shared_ptr<RequestBudget> budget_;
+  // Of Consume calls. gRPC's own bound holds for clients that heed it.
+  const std::shared_ptr<RequestBudget> places_;
 };
 
 }  // namespace datapy_kafka::rpc

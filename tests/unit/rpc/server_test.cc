@@ -238,6 +238,30 @@ TEST_F(ServerTest, StreamsOfOneConnectionAreBounded) {
   done.Wait();
 }
 
+// Whatever the connection lets through: a client need not heed its bound.
+TEST_F(ServerTest, OpenCallsAreBoundedAndMakeRoomAgain) {
+  options_.limits.max_sessions = 2;
+  StartServer();
+  std::vector<std::unique_ptr<Call>> open;
+  for (int i = 0; i < 8; ++i) {
+    open.push_back(std::make_unique<Call>(stub_.get()));
+    ASSERT_TRUE(open.back()->Start());
+    ASSERT_NE(backend_.WaitSession(i), nullptr);
+  }
+  Call refused(stub_.get());
+  refused.Start();
+  const grpc::Status status = refused.End();
+  EXPECT_EQ(status.error_code(), grpc::StatusCode::RESOURCE_EXHAUSTED);
+  EXPECT_EQ(ErrorInfoOf(status).reason(), "RESOURCE_EXHAUSTED");
+  open.clear();
+  bool taken = false;
+  for (int i = 0; i < 100 && !taken; ++i) {
+    Call call(stub_.get());
+    taken = call.Start() && backend_.WaitSession(8) != nullptr;
+  }
+  EXPECT_TRUE(taken);
+}
+
 TEST_F(ServerTest, IdleConnectionsAreBoundedAndMakeRoomAgain) {
   StartServer();
   std::vector<OwnedFd> idle;
