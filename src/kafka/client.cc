@@ -7,6 +7,7 @@
 #include "absl/strings/str_format.h"
 #include "absl/synchronization/mutex.h"
 #include "datapy_kafka/base/error.h"
+#include "kafka/certificate_chain.h"
 
 namespace datapy_kafka::kafka {
 namespace {
@@ -43,6 +44,8 @@ Client::Client(Surroundings surroundings) : surroundings_(std::move(surroundings
 
 absl::StatusOr<std::shared_ptr<Client>> Client::Make(rd_kafka_type_t type, ConfPtr conf,
                                                      Surroundings surroundings) {
+  CertificateChainFile chain;
+  if (absl::Status status = chain.Replace(conf.get()); !status.ok()) return status;
   // The destructor must not run while librdkafka's threads use the members, so
   // the shared_ptr's deleter hands the whole object over to the background.
   auto* raw = new Client(std::move(surroundings));

@@ -10,7 +10,7 @@ from support.kafka_security import MECHANISMS
 from support.secured import RunMod, Secured, secrets_in
 from support.verify import committed
 
-WAYS = ("PLAINTEXT", "SSL", "mutual TLS", "encrypted key",
+WAYS = ("PLAINTEXT", "SSL", "mutual TLS", "certificate chain", "encrypted key",
         *(f"{listener} {mechanism}" for listener in ("SASL_PLAINTEXT", "SASL_SSL") for mechanism in MECHANISMS))
 
 

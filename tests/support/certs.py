@@ -22,15 +22,28 @@ class Identity:
 class Authority:
     """A certificate authority in a folder of its own."""
 
-    def __init__(self, folder: Path, name: str = "ca") -> None:
+    def __init__(self, folder: Path, name: str = "ca", signer: Authority | None = None) -> None:
         folder.mkdir(parents=True, exist_ok=True)
         self._folder = folder
         self._name = name
+        self._signer = signer
         self.certificate = folder / f"{name}.pem"
         self._key = folder / f"{name}.key"
         if not self.certificate.exists():
-            _openssl("req", "-x509", "-newkey", "rsa:2048", "-nodes", "-days", "30", "-subj", f"/CN=test {name}",
-                     "-keyout", self._key, "-out", self.certificate)
+            if signer is None:
+                _openssl("req", "-x509", "-newkey", "rsa:2048", "-nodes", "-days", "30", "-subj", f"/CN=test {name}",
+                         "-keyout", self._key, "-out", self.certificate)
+            else:
+                signer.sign_authority(name, self._key, self.certificate)
+
+    def sign_authority(self, name: str, key: Path, certificate: Path) -> None:
+        """Makes the key and the certificate of an authority below this one."""
+        request, extensions = certificate.with_suffix(".csr"), certificate.with_suffix(".ext")
+        extensions.write_text("basicConstraints=critical,CA:TRUE\nkeyUsage=keyCertSign\n")
+        _openssl("req", "-new", "-newkey", "rsa:2048", "-nodes", "-subj", f"/CN=test {name}", "-keyout", key,
+                 "-out", request)
+        _openssl("x509", "-req", "-in", request, "-CA", self.certificate, "-CAkey", self._key, "-CAcreateserial",
+                 "-days", "30", "-extfile", extensions, "-out", certificate)
 
     def issue(self, name: str, hosts: tuple[str, ...] = ("DNS:localhost", "IP:127.0.0.1"),
               expired: bool = False) -> Identity:
@@ -47,7 +60,13 @@ class Authority:
             # A negative number of days ends before it begins: expired.
             _openssl("x509", "-req", "-in", request, "-CA", self.certificate, "-CAkey", self._key, "-CAcreateserial",
                      "-days", "-1" if expired else "30", "-extfile", extensions, "-out", certificate)
+            if self._signer is not None:
+                certificate.write_text(certificate.read_text() + self.certificate.read_text())
         return Identity(certificate, key, encrypted)
+
+    def intermediate(self) -> Authority:
+        """An authority that this one has signed; what it issues comes with its certificate as a chain."""
+        return Authority(self._folder, "intermediate", signer=self)
 
     def bundle(self, identity: Identity) -> Path:
         """Key and chain in one PEM file: what a broker takes as a key store."""

@@ -44,6 +44,8 @@ class Security:
         # Trusts nothing here and is trusted by nobody.
         self.other_authority = Authority(folder, "other-ca")
         self.client = self.authority.issue("client")
+        # The broker knows the root alone.
+        self.chained_client = self.authority.intermediate().issue("client")
         self._folder = folder
 
     @property

@@ -71,6 +71,8 @@ class Secured:
                for listener in ("SASL_PLAINTEXT", "SASL_SSL") for mechanism in MECHANISMS},
             "SSL": self.tls(),
             "mutual TLS": self.tls("MTLS", certificate=client.certificate, key=client.key),
+            "certificate chain": self.tls("MTLS", certificate=self.security.chained_client.certificate,
+                                          key=self.security.chained_client.key),
             "encrypted key": self.tls("MTLS", certificate=client.certificate, key=client.encrypted_key,
                                       key_password=KEY_PASSWORD),
         }
