@@ -13,7 +13,7 @@ from chaos.load import Load
 
 _ROWS: list[str] = []
 _HEAD = (f"{'test':44} {'faults':>6} {'produced':>9} {'finished':>9} {'samples':>8} {'lost':>5} {'ahead':>5} "
-         f"{'order':>5} {'dup':>6} {'unexpl':>6}")
+         f"{'order':>5} {'dup':>6} {'unexpl':>6} {'seed':>7}")
 
 
 def pytest_addoption(parser: pytest.Parser) -> None:
@@ -57,7 +57,7 @@ def judge(request: pytest.FixtureRequest, seed: int) -> Callable[[Load], Verdict
         verdict = load.finish()
         _ROWS.append(f"{request.node.name:44} {len(load.history.faults):6} {verdict.produced:9} {verdict.finished:9} "
                      f"{verdict.samples:8} {verdict.lost:5} {verdict.ahead:5} {verdict.disordered:5} "
-                     f"{verdict.duplicates:6} {verdict.unexplained:6}")
+                     f"{verdict.duplicates:6} {verdict.unexplained:6} {seed:7}")
         assert verdict.ok, f"--seed={seed}; journal {load.journal.path}\n{verdict.report()}"
         return verdict
 

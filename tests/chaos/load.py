@@ -29,7 +29,7 @@ from support.jobs import Job, Journal
 from support.kafka import KafkaCluster
 from support.paths import wait_until
 from support.sidecar import Sidecar
-from support.verify import wait_committed_to_end
+from support.verify import read_all, wait_committed_to_end
 
 from chaos.checker import Verdict, check
 from chaos.history import Fault, History, Produced, Sample, read_steps
@@ -108,10 +108,21 @@ class Load:
                 late = str(error)
         self._stop_sampling.set()
         self._threads[1].join()
+        self._read_back()
         self.history.steps = list(read_steps(self.journal.path))
         verdict = check(self.history)
         assert not late, f"{late}\n{verdict.report()}"
         return verdict
+
+    def _read_back(self) -> None:
+        # What the log holds is what was produced: a batch that a broker's crash
+        # cut off may stand in it twice, idempotent producer or not.
+        confirmed = {(each.partition, each.offset): each.value for each in self.history.produced}
+        found = {(each.partition(), each.offset()): each.value().decode()
+                 for each in read_all(self.kafka.bootstrap_servers, self.topic, 300)}
+        gone = [place for place, value in confirmed.items() if found.get(place) != value]
+        assert not gone, f"the broker itself lost {len(gone)} records that it had confirmed: {gone[:5]}"
+        self.history.produced = [Produced(*place, value) for place, value in sorted(found.items())]
 
     def __enter__(self) -> Self:
         for thread in self._threads:

@@ -5,6 +5,7 @@ these besides:
   fail      {"value": times}: the record with that value fails so often; -1: always
   sleep_s   how long each record takes
   silent    true: no entries for records, only the result
+  connect_timeout_s  of connect()
 """
 
 from __future__ import annotations
@@ -29,6 +30,7 @@ def main() -> int:
     failing: dict[str, int] = options.pop("fail", {})
     sleep_s: float = options.pop("sleep_s", 0.0)
     silent: bool = options.pop("silent", False)
+    connect_timeout_s: float | None = options.pop("connect_timeout_s", None)
     run = uuid.uuid4().hex[:8]
     failures: Counter[str] = Counter()
 
@@ -50,7 +52,7 @@ def main() -> int:
             write("done", **place, key=_text(message["key"]), value=_text(value))
         return {"status": "success"}
 
-    with datapy_kafka.connect() as kafka:
+    with datapy_kafka.connect(connect_timeout_s=connect_timeout_s) as kafka:
         try:
             result = kafka.consume(handler=handle, **options)
         except datapy_kafka.KafkaSidecarError as error:
