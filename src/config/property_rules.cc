@@ -12,6 +12,7 @@
 #include <array>
 
 #include "absl/strings/match.h"
+#include "absl/strings/numbers.h"
 #include "absl/strings/str_cat.h"
 
 namespace datapy_kafka::config {
@@ -98,6 +99,23 @@ constexpr std::array kAllowed = {
     Allowed{"sticky.partitioning.linger.ms", Side::kProducer},
 };
 
+// What a client may hold of the daemon's memory, beside the session's window: a
+// job must not take it all.
+struct Ceiling {
+  absl::string_view name;
+  int64_t most;
+};
+
+constexpr int64_t kMostBytes = int64_t{256} << 20;
+constexpr std::array kCeilings = {
+    Ceiling{"fetch.max.bytes", kMostBytes},
+    Ceiling{"fetch.message.max.bytes", kMostBytes},
+    Ceiling{"max.partition.fetch.bytes", kMostBytes},
+    Ceiling{"queued.max.messages.kbytes", kMostBytes / 1024},
+    // librdkafka wants it to hold fetch.max.bytes and a header.
+    Ceiling{"receive.message.max.bytes", kMostBytes + 1024},
+};
+
 // Refused with what to use instead, as users will ask. A name that ends with
 // '.' or '*' stands for all that begin with it.
 struct Reserved {
@@ -164,11 +182,23 @@ bool PropertyAppliesTo(absl::string_view name, ClientKind kind) {
          allowed->side == (kind == ClientKind::kConsumer ? Side::kConsumer : Side::kProducer);
 }
 
+void CheckCeiling(absl::string_view name, absl::string_view value, Problems* problems) {
+  int64_t number = 0;
+  if (!absl::SimpleAtoi(value, &number)) return;  // librdkafka's to refuse
+  for (const Ceiling& ceiling : kCeilings) {
+    if (name == ceiling.name && number > ceiling.most) {
+      problems->Add("property \"", name, "\" is refused: ", number, " is more than ", ceiling.most,
+                    ", which is the most");
+    }
+  }
+}
+
 void CheckConnectionProperties(const Properties& properties, Problems* problems) {
   for (const auto& [name, value] : properties) {
     if (FindAllowed(name) == nullptr) {
       problems->Add("property \"", name.substr(0, 100), "\" is refused: ", ReasonToRefuse(name));
     }
+    CheckCeiling(name, value, problems);
   }
 }
 

@@ -119,6 +119,22 @@ TEST(PropertyRulesTest, WhatTunesIsAllowed) {
   }
 }
 
+TEST(PropertyRulesTest, AJobDoesNotTakeAllOfTheMemory) {
+  const auto check = [](const std::string& name, const std::string& value) {
+    return ValidateProperties({{name, value}}, ClientKind::kConsumer);
+  };
+  for (const char* name : {"fetch.max.bytes", "fetch.message.max.bytes", "max.partition.fetch.bytes",
+                           "receive.message.max.bytes"}) {
+    EXPECT_TRUE(check(name, "268435456").ok()) << name;
+    const absl::Status status = check(name, "268436481");
+    EXPECT_EQ(GetErrorInfo(status).reason, ErrorReason::kPropertyRefused);
+    EXPECT_THAT(std::string(status.message()), HasSubstr(name));
+  }
+  EXPECT_TRUE(check("queued.max.messages.kbytes", "262144").ok());
+  EXPECT_FALSE(check("queued.max.messages.kbytes", "262145").ok());
+  EXPECT_FALSE(ValidateConnectionProperties({{"receive.message.max.bytes", "2000000000"}}).ok());
+}
+
 TEST(PropertyRulesTest, AConnectionHoldsThoseOfBothSides) {
   EXPECT_EQ(ValidateConnectionProperties({{"linger.ms", "5"}, {"session.timeout.ms", "6000"}}),
             absl::OkStatus());
