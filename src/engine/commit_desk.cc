@@ -6,6 +6,10 @@
 namespace datapy_kafka::engine {
 namespace {
 
+// The least time between two commits. At a thousand records a second a commit
+// for each would be most of what a broker does for the session; what is acked
+// meanwhile goes with the next, and a lone ack is committed at once.
+constexpr absl::Duration kPace = absl::Milliseconds(10);
 constexpr absl::Duration kFirstBackoff = absl::Milliseconds(50);
 constexpr absl::Duration kMaxBackoff = absl::Seconds(2);
 
@@ -33,7 +37,10 @@ std::optional<delivery::CommitFinished> CommitDesk::Answered(const std::vector<p
   }
   if (!retry) {
     backoff_ = absl::ZeroDuration();
-    return finished;
+    if (now >= sent_at_ + kPace || !failure->ok()) return finished;
+    held_ = std::move(finished);
+    held_until_ = sent_at_ + kPace;
+    return std::nullopt;
   }
   backoff_ = std::clamp(backoff_ * 2, kFirstBackoff, kMaxBackoff);
   held_ = std::move(finished);

@@ -25,9 +25,10 @@ class CommitDesk {
   // A commit was sent.
   void Sent(absl::Time now) { sent_at_ = now; }
 
-  // Its outcome came. Returns the event for the core, now or never: retriable
-  // outcomes are held back until NextDeadline so that a broker in trouble is
-  // not asked without pause. `failure`: set to the first final error.
+  // Its outcome came. Returns the event for the core, or holds it back until
+  // NextDeadline: retriable outcomes, so that a broker in trouble is not asked
+  // without pause, and others that came quickly, so that commits are not sent
+  // more often than is of use. `failure`: set to the first final error.
   std::optional<delivery::CommitFinished> Answered(const std::vector<ports::CommitOutcome>& outcomes,
                                                    absl::Time now, ports::LatencyHistogram* latency,
                                                    absl::Status* failure);

@@ -14,6 +14,7 @@ from pathlib import Path
 import datapy_kafka
 import pytest
 from datapy_kafka import _cli, _install
+from datapy_kafka import _acks
 from datapy_kafka._acks import Outbox
 from datapy_kafka.v1 import sidecar_pb2 as pb
 from fake_sidecar import make_columns
@@ -195,3 +196,32 @@ def test_what_failed_before_a_stop_reaches_the_daemon_ahead_of_it() -> None:
     ack, stop = next(frames), next(frames)
     assert [one.delivery_id for one in ack.ack.nacks] == [2]
     assert stop.stop.reason == "SIGTERM"
+
+
+def test_acks_of_one_moment_travel_together(monkeypatch):
+    pauses = []
+    monkeypatch.setattr(_acks.time, "sleep", pauses.append)
+    outbox = Outbox(pb.Start())
+    outbox.window = _acks._SMALL_WINDOW
+    frames = iter(outbox)
+    next(frames)
+    outbox.begin_run(1)
+    outbox.done = 1
+    assert next(frames).ack.ranges[0].first_id == 1 and not pauses  # A lone ack leaves at once.
+    outbox.done = 5
+    ack = next(frames).ack
+    assert [(one.first_id, one.last_id) for one in ack.ranges] == [(2, 5)] and pauses == [_acks._PAUSE_S]
+
+
+def test_a_small_window_is_acked_without_a_pause(monkeypatch):
+    pauses = []
+    monkeypatch.setattr(_acks.time, "sleep", pauses.append)
+    outbox = Outbox(pb.Start())
+    outbox.window = _acks._SMALL_WINDOW - 1
+    frames = iter(outbox)
+    next(frames)
+    outbox.begin_run(1)
+    for done in (1, 2):
+        outbox.done = done
+        next(frames)
+    assert not pauses

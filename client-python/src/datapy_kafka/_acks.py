@@ -1,13 +1,15 @@
 """The frames that a consume session sends, coalesced.
 
 The thread of the handler marks records; gRPC's sending thread iterates. While
-one frame is on its way, what is marked meanwhile waits and goes with the next:
-a lone ack leaves at once, a busy handler's acks travel as a few ranges.
+one frame is on its way, and for a moment after, what is marked waits and goes
+with the next: a lone ack leaves at once, a busy handler's acks travel as a few
+ranges and do not take the interpreter from it for each.
 """
 
 from __future__ import annotations
 
 import queue
+import time
 from collections import deque
 from collections.abc import Iterator
 
@@ -15,6 +17,9 @@ from .v1 import sidecar_pb2 as pb
 
 _RANGES_A_FRAME = 10_000
 _ERROR_BYTES = 4096
+# The pause after a frame, unless the window is so small that the daemon would
+# wait for acks.
+_PAUSE_S, _SMALL_WINDOW = 0.002, 5000
 
 
 class Outbox:
@@ -29,6 +34,8 @@ class Outbox:
     def __init__(self, start: pb.Start) -> None:
         self.done = 0
         self.idle = False
+        # How many deliveries may be without an ack, once the daemon has said so.
+        self.window = 0
         self._run_start = 0
         self._closed_runs: deque[tuple[int, int]] = deque()
         self._nacks: deque[pb.Nack] = deque()
@@ -98,6 +105,8 @@ class Outbox:
             frames = self._take()
             if frames:
                 yield from frames
+                if self.window >= _SMALL_WINDOW:
+                    time.sleep(_PAUSE_S)
                 continue
             if self._half_close:
                 # What was marked before the half-close is visible by now.

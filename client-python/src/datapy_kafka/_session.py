@@ -99,6 +99,7 @@ class Session:
         kind = response.WhichOneof("frame")
         if kind == "started":
             self.started = response.started
+            self.outbox.window = response.started.max_in_flight_records
             self.frames.put(None)
         elif kind == "committed":
             self._take_commits(response.committed.partitions)

@@ -32,14 +32,33 @@ class CommitDeskTest : public ::testing::Test {
   absl::Status failure_;
 };
 
-TEST_F(CommitDeskTest, SuccessIsAnsweredAtOnceAndMeasured) {
+TEST_F(CommitDeskTest, SuccessIsAnsweredAndMeasured) {
   desk_.Sent(kStart);
-  const auto event = Answer({Done(kP0, 5)}, kStart + absl::Milliseconds(3));
+  const auto event = Answer({Done(kP0, 5)}, kStart + absl::Milliseconds(30));
   ASSERT_TRUE(event);
   EXPECT_EQ(event->outcomes[0].verdict, delivery::CommitVerdict::kDone);
-  EXPECT_DOUBLE_EQ(latency_.sum_seconds, 0.003);
+  EXPECT_DOUBLE_EQ(latency_.sum_seconds, 0.03);
   EXPECT_TRUE(failure_.ok());
   EXPECT_EQ(desk_.confirmed(), 1u);
+}
+
+TEST_F(CommitDeskTest, AQuickAnswerWaitsSoThatCommitsKeepAPace) {
+  desk_.Sent(kStart);
+  EXPECT_FALSE(Answer({Done(kP0, 5)}, kStart + absl::Milliseconds(1)));
+  EXPECT_EQ(desk_.confirmed(), 1u) << "it is known at once";
+  EXPECT_THAT(desk_.last_commits(), ElementsAre(PartitionOffset{kP0, Offset(5)}));
+  EXPECT_DOUBLE_EQ(latency_.sum_seconds, 0.001);
+  EXPECT_FALSE(desk_.Due(kStart + absl::Milliseconds(9)));
+  const auto event = desk_.Due(kStart + absl::Milliseconds(10));
+  ASSERT_TRUE(event);
+  EXPECT_EQ(event->outcomes[0].verdict, delivery::CommitVerdict::kDone);
+  EXPECT_FALSE(desk_.Due(kStart + absl::Seconds(1))) << "once";
+}
+
+TEST_F(CommitDeskTest, AFinalFailureDoesNotWait) {
+  desk_.Sent(kStart);
+  EXPECT_TRUE(Answer({Failed(kP1, false, false)}, kStart));
+  EXPECT_FALSE(failure_.ok());
 }
 
 TEST_F(CommitDeskTest, ARetriableOutcomeWaitsLongerEachTime) {
