@@ -132,6 +132,7 @@ absl::Status Daemon::Start(config::FileOptions file) {
   rpc.limits = file.limits;
   rpc.tls = file.listener_tls;
   rpc.allowed_uids = file.allowed_uids;
+  rpc.socket_group_access = file.socket_group_access;
   rpc.max_drain_timeout = options_.drain_timeout;
   rpc.version = Version();
   auto server = rpc::Server::Start(rpc, backend_.get());

@@ -97,6 +97,7 @@ absl::StatusOr<FileOptions> Convert(const std::string& path, const v1::SidecarCo
   options.limits = MakeLimits(config.limits());
   CheckLimits(options.limits, &problems);
   if (config.has_listener_tls()) options.listener_tls = MakeTls(config.listener_tls(), directory, &problems);
+  options.socket_group_access = config.socket_group_access();
   options.allowed_uids.assign(config.allowed_uids().begin(), config.allowed_uids().end());
   if (const absl::Status status = problems.ToStatus(ErrorReason::kInvalidArgument); !status.ok()) {
     return Refuse(path, status.message());

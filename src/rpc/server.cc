@@ -93,7 +93,7 @@ class ServerImpl final : public Server {
 
 absl::Status ServerImpl::Bind(Address* address) {
   if (address->kind == Address::Kind::kUnix) {
-    auto socket = UnixSocket::Listen(address->path);
+    auto socket = UnixSocket::Listen(address->path, options_.socket_group_access);
     if (!socket.ok()) return socket.status();
     accept_.listeners.push_back({(*socket)->fd(), true});
     unix_sockets_.push_back(*std::move(socket));

@@ -18,8 +18,13 @@
 namespace datapy_kafka::rpc {
 namespace {
 
-constexpr mode_t kDirectoryMode = 0700;
-constexpr mode_t kSocketMode = 0600;
+struct Modes {
+  mode_t directory;
+  mode_t socket;
+};
+constexpr Modes kOwner{0700, 0600};
+constexpr Modes kGroup{0750, 0660};
+constexpr mode_t kLockMode = 0600;
 constexpr int kBacklog = 128;
 
 // Codes beside those of ErrorReason: the daemon's start tells them apart.
@@ -37,8 +42,12 @@ std::string DirectoryOf(const std::string& path) {
   return slash == 0 ? "/" : path.substr(0, slash);
 }
 
-absl::Status PrepareDirectory(const std::string& directory) {
-  if (::mkdir(directory.c_str(), kDirectoryMode) == 0) return absl::OkStatus();
+absl::Status PrepareDirectory(const std::string& directory, mode_t mode) {
+  if (::mkdir(directory.c_str(), kOwner.directory) == 0) {
+    // A wider mode whatever the umask.
+    if (mode == kOwner.directory || ::chmod(directory.c_str(), mode) == 0) return absl::OkStatus();
+    return PathError(errno, "cannot open to the group", directory);
+  }
   if (errno != EEXIST) return PathError(errno, "cannot make the directory", directory);
   struct stat info {};
   if (::stat(directory.c_str(), &info) != 0) return PathError(errno, "cannot look at", directory);
@@ -70,7 +79,7 @@ std::string Holder(int lock) {
 
 absl::StatusOr<OwnedFd> Lock(const std::string& path) {
   const std::string lock_path = path + ".lock";
-  OwnedFd lock(::open(lock_path.c_str(), O_RDWR | O_CREAT | O_CLOEXEC | O_NOFOLLOW, kSocketMode));
+  OwnedFd lock(::open(lock_path.c_str(), O_RDWR | O_CREAT | O_CLOEXEC | O_NOFOLLOW, kLockMode));
   if (!lock.valid()) return PathError(errno, "cannot open the lock file", lock_path);
   if (::flock(lock.get(), LOCK_EX | LOCK_NB) != 0) {
     if (errno != EWOULDBLOCK) return PathError(errno, "cannot lock", lock_path);
@@ -116,9 +125,10 @@ absl::Status RemoveStale(const std::string& path, const sockaddr_un& address) {
 
 }  // namespace
 
-absl::StatusOr<std::unique_ptr<UnixSocket>> UnixSocket::Listen(const std::string& path) {
+absl::StatusOr<std::unique_ptr<UnixSocket>> UnixSocket::Listen(const std::string& path, bool group_access) {
+  const Modes modes = group_access ? kGroup : kOwner;
   const sockaddr_un address = SocketAddress(path);
-  if (absl::Status status = PrepareDirectory(DirectoryOf(path)); !status.ok()) return status;
+  if (absl::Status status = PrepareDirectory(DirectoryOf(path), modes.directory); !status.ok()) return status;
   absl::StatusOr<OwnedFd> lock = Lock(path);
   if (!lock.ok()) return lock.status();
   if (absl::Status status = RemoveStale(path, address); !status.ok()) return status;
@@ -127,7 +137,7 @@ absl::StatusOr<std::unique_ptr<UnixSocket>> UnixSocket::Listen(const std::string
   if (!socket.valid()) return PathError(errno, "cannot make a socket for", path);
   // Linux gives the file that bind makes the mode of the descriptor, less the
   // umask: there is no moment at which it is wider.
-  if (::fchmod(socket.get(), kSocketMode) != 0) return PathError(errno, "cannot restrict the socket", path);
+  if (::fchmod(socket.get(), modes.socket) != 0) return PathError(errno, "cannot restrict the socket", path);
   if (::bind(socket.get(), reinterpret_cast<const sockaddr*>(&address), sizeof(address)) != 0) {
     return PathError(errno, "cannot bind", path);
   }
@@ -136,7 +146,7 @@ absl::StatusOr<std::unique_ptr<UnixSocket>> UnixSocket::Listen(const std::string
   // From here on the destructor removes the file.
   std::unique_ptr<UnixSocket> made(
       new UnixSocket(path, *std::move(lock), std::move(socket), info.st_dev, info.st_ino));
-  if ((info.st_mode & ~S_IFMT) != kSocketMode && ::chmod(path.c_str(), kSocketMode) != 0) {
+  if ((info.st_mode & ~S_IFMT) != modes.socket && ::chmod(path.c_str(), modes.socket) != 0) {
     return PathError(errno, "cannot restrict the socket", path);
   }
   if (::listen(made->fd(), kBacklog) != 0) return PathError(errno, "cannot listen at", path);

@@ -104,6 +104,7 @@ struct FileOptions {
   Limits limits;
   std::optional<ListenerTls> listener_tls;
   std::vector<uint32_t> allowed_uids;
+  bool socket_group_access = false;
 };
 
 // OK, or kInvalidArgument / kPropertyRefused naming every field that is wrong

@@ -29,6 +29,7 @@ struct ServerOptions {
   config::Limits limits;
   std::optional<config::ListenerTls> tls;
   std::vector<uint32_t> allowed_uids;
+  bool socket_group_access = false;
   absl::Duration max_drain_timeout = absl::Seconds(30);
   std::string version;
 };

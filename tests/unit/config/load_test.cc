@@ -91,7 +91,7 @@ TEST_F(LoadTest, AWholeFile) {
       "ssl_ca": {"file": "ca.pem"},
       "properties": {"client.id": "sidecar"}}},
     "limits": {"max_sessions": 3, "idle_timeout_s": 5, "max_rpc_memory_bytes": "33554432"},
-    "allowed_uids": [1000, 1001]})");
+    "allowed_uids": [1000, 1001], "socket_group_access": true})");
   ASSERT_TRUE(options.ok()) << options.status();
   const ConnectionOptions& connection = options->connections.at("orders");
   EXPECT_EQ(connection.name, "orders");
@@ -107,6 +107,7 @@ TEST_F(LoadTest, AWholeFile) {
   EXPECT_EQ(options->limits.max_rpc_memory_bytes, 32u << 20);
   EXPECT_EQ(options->limits.max_producers, 32u) << "what is not given keeps its default";
   EXPECT_THAT(options->allowed_uids, ElementsAre(1000, 1001));
+  EXPECT_TRUE(options->socket_group_access);
 }
 
 TEST_F(LoadTest, JsonThatIsWrongSaysWhere) {

@@ -45,6 +45,17 @@ TEST(UnixSocketTest, AnOpenUmaskDoesNotOpenTheSocket) {
   EXPECT_EQ(ModeOf(directory.path() + "/new/s.sock.lock"), 0600u);
 }
 
+TEST(UnixSocketTest, LetsTheGroupInWhenToldTo) {
+  const TemporaryDirectory directory;
+  const mode_t before = ::umask(0077);
+  const auto socket = UnixSocket::Listen(directory.path() + "/new/s.sock", /*group_access=*/true);
+  ::umask(before);
+  ASSERT_TRUE(socket.ok()) << socket.status();
+  EXPECT_EQ(ModeOf(directory.path() + "/new"), 0750u);
+  EXPECT_EQ(ModeOf(directory.path() + "/new/s.sock"), 0660u);
+  EXPECT_EQ(ModeOf(directory.path() + "/new/s.sock.lock"), 0600u);
+}
+
 TEST(UnixSocketTest, ATightUmaskDoesNotCloseTheSocket) {
   const TemporaryDirectory directory;
   const mode_t before = ::umask(0777);
