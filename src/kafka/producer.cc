@@ -17,6 +17,11 @@ namespace {
 // Batches beyond this are refused at once; their bytes are the caller's to
 // bound.
 constexpr uint64_t kMaxJobs = 4096;
+// Batches of at most so many records are given by the thread that brings them.
+constexpr size_t kSmallBatch = 100;
+// How long the thread stays prepared for the deadlines of further batches: as
+// long as those are later, they need not wake it.
+constexpr absl::Duration kStandby = absl::Milliseconds(250);
 // What a closing producer waits for reports of what it dropped.
 constexpr absl::Duration kCloseGrace = absl::Seconds(2);
 
@@ -71,7 +76,10 @@ Producer::~Producer() {
     inbox_->closing = true;
   }
   thread_.join();
-  topics_.clear();
+  {
+    absl::MutexLock lock(&work_);
+    topics_.clear();
+  }
   reports_.reset();
   (void)ReleaseAndWait(std::move(client_), kCloseGrace);
 }
@@ -83,9 +91,27 @@ void Producer::Produce(ports::ProduceBatch batch, Done done) {
   job->done = std::move(done);
   // One too many is refused as if its time had passed, by the same thread.
   if (held_jobs_.fetch_add(1, std::memory_order_relaxed) >= kMaxJobs) job->deadline = absl::InfinitePast();
-  queued_.fetch_add(job->batch.records.size(), std::memory_order_relaxed);
+  const size_t records = job->batch.records.size();
+  queued_.fetch_add(records, std::memory_order_relaxed);
+  if (records > 0 && records <= kSmallBatch && job->deadline != absl::InfinitePast() && work_.TryLock()) {
+    GiveNow(std::move(job));
+    work_.Unlock();
+    return;
+  }
   absl::MutexLock lock(&inbox_->mutex);
   inbox_->arrived.push_back(std::move(job));
+}
+
+void Producer::GiveNow(std::unique_ptr<ProduceJob> job) {
+  {
+    absl::MutexLock lock(&inbox_->mutex);
+    // The thread is to know of deadlines that come before it wakes by itself.
+    if (!inbox_->arrived.empty() || job->deadline < inbox_->asleep_until) inbox_->events = true;
+    jobs_->splice(jobs_->end(), inbox_->arrived);  // they came before
+    jobs_->push_back(std::move(job));
+  }
+  GiveJobs();
+  Sweep();
 }
 
 bool Producer::Flush(absl::Duration timeout) {
@@ -111,24 +137,47 @@ ports::ProducerStatus Producer::Status() const {
 }
 
 void Producer::Run() {
-  while (!TakeArrivals(NextDeadline())) {
-    TakeReports();
-    ExpireJobs(absl::Now());
-    GiveJobs();
-    Sweep();
+  for (bool idle = false;;) {
+    absl::Time until;
+    {
+      absl::MutexLock lock(&work_);
+      if (Work()) return CloseDown();
+      until = PrepareSleep(idle);
+    }
+    idle = !AwaitWork(until);
   }
-  CloseDown();
 }
 
-bool Producer::TakeArrivals(absl::Time until) {
+bool Producer::Work() {
+  const bool closing = TakeArrivals();
+  TakeReports();
+  ExpireJobs(absl::Now());
+  GiveJobs();
+  Sweep();
+  return closing;
+}
+
+bool Producer::TakeArrivals() {
+  absl::MutexLock lock(&inbox_->mutex);
+  inbox_->events = false;
+  jobs_->splice(jobs_->end(), inbox_->arrived);
+  return inbox_->closing;
+}
+
+absl::Time Producer::PrepareSleep(bool was_idle) {
+  absl::Time until = NextDeadline();
+  if (until == absl::InfiniteFuture() && !was_idle) until = absl::Now() + kStandby;
+  absl::MutexLock lock(&inbox_->mutex);
+  inbox_->asleep_until = until;
+  return until;
+}
+
+bool Producer::AwaitWork(absl::Time until) {
   absl::MutexLock lock(&inbox_->mutex);
   const auto ready = [this]() ABSL_SHARED_LOCKS_REQUIRED(inbox_->mutex) {
     return inbox_->events || inbox_->closing || !inbox_->arrived.empty();
   };
-  inbox_->mutex.AwaitWithDeadline(absl::Condition(&ready), until);
-  inbox_->events = false;
-  jobs_->splice(jobs_->end(), inbox_->arrived);
-  return inbox_->closing;
+  return inbox_->mutex.AwaitWithDeadline(absl::Condition(&ready), until);
 }
 
 absl::Time Producer::NextDeadline() const {

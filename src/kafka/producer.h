@@ -1,10 +1,12 @@
 // An idempotent producer on librdkafka: ports::RecordSink.
 //
 // One thread gives batches to librdkafka in the order they came and takes the
-// delivery reports; it sleeps until there is either. Payloads are not copied:
-// a batch stays until the last of its records is reported. librdkafka's queue
-// is bounded in bytes; the batch that does not fit waits at the head, and those
-// behind it with it.
+// delivery reports; it sleeps until there is either. A small batch that comes
+// while it sleeps is given by the caller's thread, which saves waking another:
+// a single record is on the wire sooner. Payloads are not copied: a batch stays
+// until the last of its records is reported. librdkafka's queue is bounded in
+// bytes; the batch that does not fit waits at the head, and those behind it
+// with it.
 //
 // Produce, Flush and Status: any thread.
 #pragma once
@@ -51,6 +53,8 @@ class Producer final : public ports::RecordSink {
     absl::Mutex mutex;
     Jobs arrived ABSL_GUARDED_BY(mutex);
     bool events ABSL_GUARDED_BY(mutex) = false;
+    // What the thread sleeps until, when nothing wakes it.
+    absl::Time asleep_until ABSL_GUARDED_BY(mutex) = absl::InfinitePast();
     bool closing ABSL_GUARDED_BY(mutex) = false;
   };
 
@@ -58,36 +62,45 @@ class Producer final : public ports::RecordSink {
            std::shared_ptr<Jobs> jobs);
 
   void Run();
-  // Waits for work until the next deadline; true when the producer closes.
-  bool TakeArrivals(absl::Time until);
-  void GiveJobs();
+  // Sleeps until there is something to do or the time has come; which it was.
+  bool AwaitWork(absl::Time until);
+  // Does all that can be done now; true when the producer closes.
+  bool Work() ABSL_EXCLUSIVE_LOCKS_REQUIRED(work_);
+  bool TakeArrivals() ABSL_EXCLUSIVE_LOCKS_REQUIRED(work_);
+  void GiveNow(std::unique_ptr<ProduceJob> job) ABSL_EXCLUSIVE_LOCKS_REQUIRED(work_);
+  // Notes until when the thread is going to sleep, and returns it.
+  absl::Time PrepareSleep(bool was_idle) ABSL_EXCLUSIVE_LOCKS_REQUIRED(work_);
+  void GiveJobs() ABSL_EXCLUSIVE_LOCKS_REQUIRED(work_);
   // False when librdkafka's queue is full.
-  bool GiveRecords(ProduceJob& job);
-  rd_kafka_resp_err_t GiveRecord(ProduceJob& job, size_t index, rd_kafka_topic_t* topic, std::string& text);
-  rd_kafka_topic_t* TopicHandle(const std::string& name);
-  void TakeReports();
-  void NoteRefusal(TranslatedError error);
-  void TakeReport(const rd_kafka_message_t& message);
-  void ExpireJobs(absl::Time now);
-  void FailRest(ProduceJob& job, const TranslatedError& error);
+  bool GiveRecords(ProduceJob& job) ABSL_EXCLUSIVE_LOCKS_REQUIRED(work_);
+  rd_kafka_resp_err_t GiveRecord(ProduceJob& job, size_t index, rd_kafka_topic_t* topic, std::string& text)
+      ABSL_EXCLUSIVE_LOCKS_REQUIRED(work_);
+  rd_kafka_topic_t* TopicHandle(const std::string& name) ABSL_EXCLUSIVE_LOCKS_REQUIRED(work_);
+  void TakeReports() ABSL_EXCLUSIVE_LOCKS_REQUIRED(work_);
+  void NoteRefusal(TranslatedError error) ABSL_EXCLUSIVE_LOCKS_REQUIRED(work_);
+  void TakeReport(const rd_kafka_message_t& message) ABSL_EXCLUSIVE_LOCKS_REQUIRED(work_);
+  void ExpireJobs(absl::Time now) ABSL_EXCLUSIVE_LOCKS_REQUIRED(work_);
+  void FailRest(ProduceJob& job, const TranslatedError& error) ABSL_EXCLUSIVE_LOCKS_REQUIRED(work_);
   // Answers what can be answered and drops what is over.
-  void Sweep();
-  absl::Time NextDeadline() const;
-  void NoteFatal();
-  void CloseDown();
+  void Sweep() ABSL_EXCLUSIVE_LOCKS_REQUIRED(work_);
+  absl::Time NextDeadline() const ABSL_EXCLUSIVE_LOCKS_REQUIRED(work_);
+  void NoteFatal() ABSL_EXCLUSIVE_LOCKS_REQUIRED(work_);
+  void CloseDown() ABSL_EXCLUSIVE_LOCKS_REQUIRED(work_);
 
   const std::string connection_name_;
   std::shared_ptr<Client> client_;
   const std::shared_ptr<Inbox> inbox_;
 
-  // The thread's own. Kept by the client as well: librdkafka points into them.
-  const std::shared_ptr<Jobs> jobs_;  // in the order they came
+  // Held by whoever works; taken before inbox_->mutex.
+  absl::Mutex work_;
+  // Kept by the client as well: librdkafka points into them.
+  const std::shared_ptr<Jobs> jobs_ ABSL_PT_GUARDED_BY(work_);  // in the order they came
   QueuePtr reports_;
-  std::map<std::string, TopicPtr> topics_;
-  uint64_t earlier_failures_ = 0;
-  std::optional<TranslatedError> fatal_;
+  std::map<std::string, TopicPtr> topics_ ABSL_GUARDED_BY(work_);
+  uint64_t earlier_failures_ ABSL_GUARDED_BY(work_) = 0;
+  std::optional<TranslatedError> fatal_ ABSL_GUARDED_BY(work_);
   // Why brokers refuse the login or the handshake, until a record gets through.
-  std::optional<TranslatedError> refusal_;
+  std::optional<TranslatedError> refusal_ ABSL_GUARDED_BY(work_);
 
   std::atomic<uint64_t> held_jobs_{0};
   std::atomic<uint64_t> queued_{0};

@@ -66,7 +66,8 @@ class RecordSink {
   virtual ~RecordSink() = default;
 
   // Writes a batch; never blocks. `done` is called exactly once, on a thread
-  // of the sink, before the batch's timeout plus about a second.
+  // of the sink or, when nothing is to be waited for, inside this call; before
+  // the batch's timeout plus about a second.
   virtual void Produce(ProduceBatch batch, Done done) = 0;
 
   // Waits until all is delivered, `timeout` at most. True when nothing is left.

@@ -2,9 +2,14 @@
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
+#include <atomic>
+#include <thread>
 #include <utility>
+#include <vector>
 
 #include "absl/strings/str_cat.h"
+#include "absl/synchronization/mutex.h"
+#include "absl/time/clock.h"
 #include "unit/kafka/mock_kafka.h"
 
 namespace datapy_kafka::kafka {
@@ -171,6 +176,83 @@ TEST(Producer, AFatalErrorFailsAllAndSaysSo) {
   const auto next = ProduceAndWait(*sink, BatchOf("orders", 2));
   ASSERT_EQ(next.failures.size(), 2u);
   EXPECT_EQ(next.failures[0].reason, ErrorReason::kFatal);
+}
+
+TEST(Producer, SmallAndLargeBatchesKeepTheOrderInWhichTheyCame) {
+  MockKafka kafka;
+  kafka.CreateTopic("orders", 1);
+  auto sink = SinkOn(kafka);
+  constexpr size_t kBatches = 300;
+  absl::Mutex mutex;
+  std::vector<int64_t> first_offsets(kBatches, -1);
+  size_t answers = 0;
+  std::vector<int64_t> expected;
+  int64_t begin = 0;
+  for (size_t i = 0; i < kBatches; ++i) {
+    // Small ones are given on this thread, the others on the producer's own.
+    const size_t count = i % 3 == 0 ? 150 : 1;
+    expected.push_back(begin);
+    begin += static_cast<int64_t>(count);
+    sink->Produce(BatchOf("orders", count), [&, i](const ports::ProduceResult& result) {
+      absl::MutexLock lock(&mutex);
+      if (!result.offsets.empty()) first_offsets[i] = result.offsets.front();
+      ++answers;
+    });
+  }
+  absl::MutexLock lock(&mutex);
+  const auto all = [&] { return answers == kBatches; };
+  ASSERT_TRUE(mutex.AwaitWithTimeout(absl::Condition(&all), absl::Seconds(30)));
+  EXPECT_EQ(first_offsets, expected);
+}
+
+TEST(Producer, ManyThreadsMaySendAtOnce) {
+  MockKafka kafka;
+  kafka.CreateTopic("orders", 1);
+  auto made = MakeProducer(kafka.Connection(), {}, 16 << 20);
+  ASSERT_TRUE(made.ok());
+  std::atomic<uint32_t> succeeded{0};
+  std::vector<std::thread> threads;
+  for (int i = 0; i < 4; ++i) {
+    threads.emplace_back([&] {
+      for (int k = 0; k < 50; ++k) succeeded += ProduceAndWait(*made->sink, BatchOf("orders", 1)).succeeded;
+    });
+  }
+  for (std::thread& thread : threads) thread.join();
+  EXPECT_EQ(succeeded, 200u);
+  EXPECT_EQ(made->status().delivered, 200u);
+  EXPECT_EQ(made->status().queued_records, 0u);
+}
+
+TEST(Producer, AnEarlierDeadlineIsNotSleptThrough) {
+  MockKafka kafka;
+  kafka.CreateTopic("orders", 1);
+  auto sink = SinkOn(kafka);
+  ASSERT_EQ(ProduceAndWait(*sink, BatchOf("orders", 1)).succeeded, 1u);
+  rd_kafka_mock_broker_set_down(kafka.cluster(), 1);
+  std::atomic<bool> late_answered{false};
+  ports::ProduceBatch late = BatchOf("orders", 1);
+  late.timeout = absl::Minutes(10);
+  sink->Produce(std::move(late), [&](const ports::ProduceResult&) { late_answered = true; });
+  // Long enough for the producer's thread to have gone to sleep for good.
+  absl::SleepFor(absl::Milliseconds(600));
+  ports::ProduceBatch soon = BatchOf("orders", 1);
+  soon.timeout = absl::Milliseconds(100);
+  const auto result = ProduceAndWait(*sink, std::move(soon));
+  ASSERT_EQ(result.failures.size(), 1u);
+  EXPECT_EQ(result.failures[0].reason, ErrorReason::kTimedOut);
+  EXPECT_FALSE(late_answered);
+}
+
+TEST(Producer, ASmallBatchIsInTheQueueWhenEnqueuedReturns) {
+  MockKafka kafka;
+  kafka.CreateTopic("orders", 1);
+  auto sink = SinkOn(kafka);
+  ports::ProduceBatch batch = BatchOf("orders", 2);
+  batch.mode = ports::ProduceMode::kEnqueued;
+  EXPECT_EQ(ProduceAndWait(*sink, std::move(batch)).succeeded, 2u);
+  const auto flushed = ProduceAndWait(*sink, ports::ProduceBatch{});
+  EXPECT_TRUE(flushed.failures.empty());
+  EXPECT_EQ(ProduceAndWait(*sink, BatchOf("orders", 1)).offsets, std::vector<int64_t>{2});
 }
 
 TEST(Producer, DestroyedWithRecordsOnTheWireItAnswersForThem) {
