@@ -90,6 +90,19 @@ SMOKE = Plan(
     flat_passes=1,
 )
 
+# Every leg and every size, fewer times: for a machine that is not one's own.
+SHORT = replace(
+    FULL, name="short",
+    cells=(
+        Cell(100, 1, 500_000, 2, clock_s=8),
+        Cell(100, 8, 500_000, 2, clock_s=8),
+        Cell(1024, 1, 300_000, 1, clock_s=5),
+        Cell(1024, 8, 300_000, 1, clock_s=5),
+        Cell(10_240, 8, 60_000, 1, clock_s=5),
+        Cell(100, 1, 50_000, 2, ("A", "C"), spin_us=100),
+    ),
+    latency_s=10, latency_legs=("A", "bare", "bare", "A"), singles=2000)
+
 # For a quick look while something is being made faster.
 QUICK = replace(
     FULL, name="quick",
@@ -97,4 +110,4 @@ QUICK = replace(
     latency_rates=(1000,), latency_s=6, latency_legs=("A", "bare", "bare", "A"),
     table_times=3, table_legs=("A", "confluent"), singles=1000, single_legs=("A", "confluent"), flat_passes=1)
 
-PLANS = {plan.name: plan for plan in (FULL, SMOKE, QUICK)}
+PLANS = {plan.name: plan for plan in (FULL, SHORT, SMOKE, QUICK)}

@@ -52,14 +52,13 @@ def goal_lines(rows: list[Row]) -> list[str]:
         sign = "≥" if goal.at_least else "≤"
         body.append([goal.what, where, f"{sign} {goal.wanted:g}{goal.unit}",
                      f"{_number(goal.reached, 2)}{goal.unit}", goal.spread, _number(goal.ratio, 2),
-                     "yes" if goal.met else "**no**"])
+                     "below zero: not measurable here" if goal.is_below_zero else "yes" if goal.met else "**no**"])
 
     for cell in cells_of(rows):
         if not cell[2]:
             for goal in drain_goals(rows, cell[0], cell[1]):
                 add(goal, cell_name(cell))
-    add(memory_goal(rows), "")
-    for goal in exchange_goals(rows):
+    for goal in [*memory_goal(rows), *exchange_goals(rows)]:
         add(goal, "")
     return _table(["goal", "where", "wanted", "reached", "spread", "ratio to the goal", "met"], body)
 

@@ -31,9 +31,14 @@ class Goal:
     @property
     def ratio(self) -> float | None:
         """1 is the goal, more is better."""
-        if self.reached is None:
+        if self.reached is None or self.is_below_zero:
             return None
         return self.reached / self.wanted if self.at_least else self.wanted / max(self.reached, 1e-9)
+
+    @property
+    def is_below_zero(self) -> bool:
+        """Whether a cost came out as a gain: the comparison was disturbed, or is below its noise."""
+        return self.reached is not None and not self.at_least and self.reached < 0
 
 
 def select(rows: list[Row], part: str, **wanted: Any) -> list[Row]:
@@ -96,10 +101,10 @@ def drain_goals(rows: list[Row], size: int, partitions: int) -> list[Goal]:
     return [goal for goal in goals if goal.reached is not None]
 
 
-def memory_goal(rows: list[Row]) -> Goal:
-    """The most that the daemon ever held, with its default limits."""
+def memory_goal(rows: list[Row]) -> list[Goal]:
+    """The most that the daemon ever held, with its default limits; nothing without drains."""
     found = [row["rss"]["daemon"] for row in rows if row["part"] == "drain" and "daemon" in row["rss"]]
-    return Goal("Peak RSS of the daemon over all drains", 150, False, " MiB", max(found) if found else None)
+    return [Goal("Peak RSS of the daemon over all drains", 150, False, " MiB", max(found))] if found else []
 
 
 def exchange_goals(rows: list[Row]) -> list[Goal]:
@@ -109,15 +114,18 @@ def exchange_goals(rows: list[Row]) -> list[Goal]:
         ours = select(rows, "latency", leg="A", rate=1000)
         bare = select(rows, "latency", leg="bare", rate=1000)
         if ours and bare:
+            pairs = [each[share] - other[share] for each in ours for other in bare]
             added = median(row[share] for row in ours) - median(row[share] for row in bare)
-            goals.append(Goal(f"Latency added at 1,000 msg/s, {share}", wanted, False, " ms", added))
+            goals.append(Goal(f"Latency added at 1,000 msg/s, {share}", wanted, False, " ms", added, spread(pairs, 2)))
     ours, peer = (select(rows, "tables", leg=leg) for leg in ("A", "confluent"))
     if ours and peer:
         times = [median(second for row in each for second in row["seconds"]) for each in (ours, peer)]
+        pairs = [median(other["seconds"]) / median(each["seconds"]) for each in ours for other in peer]
         goals.append(Goal("Produce of a DataFrame / a confluent-kafka loop, rate", 5, True, "×",
-                          times[1] / max(times[0], 1e-9)))
+                          times[1] / max(times[0], 1e-9), spread(pairs, 2)))
     ours, peer = (select(rows, "singles", leg=leg) for leg in ("A", "confluent"))
     if ours and peer:
+        pairs = [each["p50"] / other["p50"] for each in ours for other in peer]
         goals.append(Goal("Produce + flush in a callback / confluent-kafka's, p50", 1.5, False, "×",
-                          median(row["p50"] for row in ours) / median(row["p50"] for row in peer)))
+                          median(row["p50"] for row in ours) / median(row["p50"] for row in peer), spread(pairs, 2)))
     return goals

@@ -13,8 +13,7 @@ from pathlib import Path
 
 import datapy_kafka
 import pytest
-from datapy_kafka import _cli, _install
-from datapy_kafka import _acks
+from datapy_kafka import _acks, _cli, _install
 from datapy_kafka._acks import Outbox
 from datapy_kafka.v1 import sidecar_pb2 as pb
 from fake_sidecar import make_columns
