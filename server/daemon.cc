@@ -22,6 +22,7 @@
 #include "datapy_kafka/rpc/server.h"
 #include "datapy_kafka/telemetry/logging.h"
 #include "datapy_kafka/telemetry/metrics_server.h"
+#include "datapy_kafka/telemetry/summary_log.h"
 #include "sd_notify.h"
 #include "signals.h"
 
@@ -86,6 +87,7 @@ class Daemon {
   std::unique_ptr<DaemonBackend> backend_;
   std::unique_ptr<rpc::Server> server_;
   std::unique_ptr<telemetry::MetricsServer> metrics_;
+  std::unique_ptr<telemetry::SummaryLog> summary_;
 };
 
 absl::Status Daemon::StartDevBroker(config::FileOptions* file) {
@@ -121,8 +123,12 @@ absl::Status Daemon::Start(config::FileOptions file) {
   setup.limits = file.limits;
   setup.drain_timeout = options_.drain_timeout;
   setup.version = Version();
-  setup.on_session_health = [this](const std::string& session, bool serving) {
-    if (rpc::Server* server = health_.load()) server->SetServing(absl::StrCat("session/", session), serving);
+  setup.on_session_health = [this](const std::string& session, engine::SessionHealth health) {
+    rpc::Server* server = health_.load();
+    if (server == nullptr) return;
+    const std::string service = absl::StrCat("session/", session);
+    if (health == engine::SessionHealth::kEnded) return server->Forget(service);
+    server->SetServing(service, health == engine::SessionHealth::kServing);
   };
   backend_ = std::make_unique<DaemonBackend>(std::move(setup));
 
@@ -143,6 +149,8 @@ absl::Status Daemon::Start(config::FileOptions file) {
   backend_->SetListenAddresses(server_->addresses());
   if (const absl::Status status = StartMetrics(file.limits); !status.ok()) return status;
 
+  summary_ = std::make_unique<telemetry::SummaryLog>(options_.summary_interval,
+                                                     [this] { return backend_->GetStatus(); });
   health_ = server_.get();
   server_->SetServing("", true);
   spdlog::info("datapy-kafka-sidecar {} serves at {} (librdkafka {})", Version(),
@@ -154,6 +162,7 @@ void Daemon::Stop() {
   server_->SetServing("", false);
   const DaemonBackend::Leftovers left = backend_->Drain(options_.drain_timeout);
   health_ = nullptr;
+  summary_.reset();
   metrics_.reset();
   server_->Shutdown(kServerShutdown);
   if (left.unsent > 0) spdlog::error("{} produced records could not be delivered before the stop", left.unsent);

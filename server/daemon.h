@@ -26,6 +26,7 @@ struct DaemonOptions {
   absl::Duration drain_timeout = absl::Seconds(30);
   std::string log_level = "info";
   std::string log_format = "tab";
+  absl::Duration summary_interval = absl::Seconds(60);
 };
 
 // Does what the options ask for; the exit code. Called once, on the main

@@ -36,6 +36,8 @@ ABSL_FLAG(double, shutdown_drain_timeout_s, 30,
           "seconds that a clean stop waits for acks; also the most that a session may ask for");
 ABSL_FLAG(std::string, log_level, "info", "debug, info, warning, error");
 ABSL_FLAG(std::string, log_format, "tab", "tab (columns as DataPy's) or json");
+ABSL_FLAG(double, log_summary_interval_s, 60,
+          "seconds between the log's summaries, one line for each open session; 0: none");
 ABSL_FLAG(bool, check, false, "check flags and configuration, then exit: 0 or 2");
 ABSL_FLAG(bool, health, false,
           "ask the daemon that runs at the first --listen address for its health: exit 0 or 1");
@@ -51,7 +53,7 @@ constexpr char kUsage[] =
 
 constexpr const char* kFlagNames[] = {"listen",         "config",     "dev_broker",
                                       "metrics_listen", "reflection", "shutdown_drain_timeout_s",
-                                      "log_level",      "log_format"};
+                                      "log_level",      "log_format", "log_summary_interval_s"};
 
 absl::Status Refuse(absl::string_view message) {
   return ErrorBuilder(ErrorReason::kInvalidArgument).Build(message);
@@ -155,6 +157,11 @@ absl::StatusOr<DaemonOptions> ParseFlags(int argc, char** argv) {
     return Refuse(absl::StrCat("--shutdown_drain_timeout_s=", drain_s, ": takes 0 to 3600 seconds"));
   }
   options.drain_timeout = absl::Seconds(drain_s);
+  const double summary_s = absl::GetFlag(FLAGS_log_summary_interval_s);
+  if (!(summary_s >= 0 && summary_s <= 86400)) {
+    return Refuse(absl::StrCat("--log_summary_interval_s=", summary_s, ": takes 0 to 86400 seconds"));
+  }
+  options.summary_interval = absl::Seconds(summary_s);
   if (absl::GetFlag(FLAGS_health)) options.action = DaemonOptions::Action::kHealth;
   if (absl::GetFlag(FLAGS_check)) options.action = DaemonOptions::Action::kCheck;
   return options;

@@ -135,7 +135,9 @@ absl::StatusOr<std::shared_ptr<ports::Session>> SessionManager::Impl::Open(confi
                            std::move(mailbox),
                            options_.clock,
                            [this, id](bool serving) {
-                             if (options_.on_health) options_.on_health(id, serving);
+                             if (!options_.on_health) return;
+                             options_.on_health(id,
+                                                serving ? SessionHealth::kServing : SessionHealth::kDraining);
                            }};
   auto loop = std::make_shared<SessionLoop>(std::move(setup));
   entries_.push_back({loop, std::thread([this, loop] { RunSession(loop.get()); })});
@@ -145,6 +147,7 @@ absl::StatusOr<std::shared_ptr<ports::Session>> SessionManager::Impl::Open(confi
 void SessionManager::Impl::RunSession(SessionLoop* loop) {
   const SessionEnd end = loop->Run();
   const ports::SessionStatus last = loop->Status();
+  if (options_.on_health) options_.on_health(last.session_id, SessionHealth::kEnded);
   absl::MutexLock lock(&mutex_);
   ++ended_;
   unacked_ += end.unacked;
@@ -155,6 +158,7 @@ void SessionManager::Impl::RunSession(SessionLoop* loop) {
   group.group_id = name;
   ++group.sessions;
   ports::Add(end.totals, &group.totals);
+  ports::Add(last.errors, &group.errors);
   group.commit_latency.Add(last.commit_latency);
   group.ack_latency.Add(last.ack_latency);
   for (Entry& entry : entries_) {

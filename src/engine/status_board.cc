@@ -107,8 +107,10 @@ void StatusBoard::Publish(const delivery::DeliveryMachine& machine, const ports:
 
 void StatusBoard::AddError(const absl::Status& error, absl::Time now) {
   absl::MutexLock lock(&mutex_);
+  const ErrorReason reason = GetErrorInfo(error).reason;
+  ++status_.errors[reason];
   std::vector<ports::RecentError>& errors = status_.recent_errors;
-  errors.insert(errors.begin(), {now, GetErrorInfo(error).reason, std::string(error.message())});
+  errors.insert(errors.begin(), {now, reason, std::string(error.message())});
   if (errors.size() > kRecentErrors) errors.pop_back();
 }
 

@@ -28,4 +28,8 @@ void Add(const SessionTotals& more, SessionTotals* sum) {
   sum->delivered_bytes += more.delivered_bytes;
 }
 
+void Add(const ErrorCounts& more, ErrorCounts* sum) {
+  for (const auto& [reason, count] : more) (*sum)[reason] += count;
+}
+
 }  // namespace datapy_kafka::ports

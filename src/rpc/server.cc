@@ -2,7 +2,6 @@
 
 #include <grpc/grpc.h>
 #include <grpcpp/grpcpp.h>
-#include <grpcpp/health_check_service_interface.h>
 #include <grpcpp/resource_quota.h>
 #include <grpcpp/server_posix.h>
 #include <spdlog/spdlog.h>
@@ -16,6 +15,7 @@
 #include "acceptor.h"
 #include "address.h"
 #include "datapy_kafka/base/error.h"
+#include "health_service.h"
 #include "listener_credentials.h"
 #include "reflection.h"
 #include "sidecar_service.h"
@@ -70,6 +70,7 @@ class ServerImpl final : public Server {
     return texts;
   }
   void SetServing(absl::string_view service, bool serving) override;
+  void Forget(absl::string_view service) override { health_.Forget(service); }
   void Shutdown(absl::Duration timeout) override;
 
  private:
@@ -86,6 +87,7 @@ class ServerImpl final : public Server {
   std::vector<std::pair<size_t, int>> tls_ports_;
 
   SidecarService service_;
+  HealthService health_;
   std::unique_ptr<grpc::Server> server_;
   std::unique_ptr<Acceptor> acceptor_;  // uses server_
   bool shut_down_ = false;
@@ -110,6 +112,7 @@ absl::Status ServerImpl::Bind(Address* address) {
 void ServerImpl::Configure(grpc::ServerBuilder* builder) {
   const config::Limits& limits = options_.limits;
   builder->RegisterService(&service_);
+  builder->RegisterService(&health_);
   builder->SetOption(ReflectionOption(options_.reflection));
   builder->SetMaxReceiveMessageSize(ClampInt(limits.max_request_bytes));
   builder->SetMaxSendMessageSize(-1);
@@ -135,7 +138,6 @@ void ServerImpl::Configure(grpc::ServerBuilder* builder) {
 }
 
 absl::Status ServerImpl::Build() {
-  grpc::EnableDefaultHealthCheckService(true);
   grpc::ServerBuilder builder;
   Configure(&builder);
   if (options_.tls.has_value()) {
@@ -179,9 +181,8 @@ absl::Status ServerImpl::Open() {
 }
 
 void ServerImpl::SetServing(absl::string_view service, bool serving) {
-  grpc::HealthCheckServiceInterface* health = server_->GetHealthCheckService();
-  health->SetServingStatus(std::string(service), serving);
-  if (service.empty()) health->SetServingStatus(v1::KafkaSidecar::service_full_name(), serving);
+  health_.Set(service, serving);
+  if (service.empty()) health_.Set(v1::KafkaSidecar::service_full_name(), serving);
 }
 
 void ServerImpl::Shutdown(absl::Duration timeout) {
@@ -189,7 +190,7 @@ void ServerImpl::Shutdown(absl::Duration timeout) {
   shut_down_ = true;
   if (acceptor_ != nullptr) acceptor_->Stop();
   if (server_ != nullptr) {
-    server_->GetHealthCheckService()->SetServingStatus(false);
+    health_.Shutdown();
     server_->Shutdown(std::chrono::system_clock::now() + absl::ToChronoMilliseconds(timeout));
     server_->Wait();
   }

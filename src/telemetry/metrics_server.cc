@@ -6,10 +6,9 @@
 #include <exception>
 #include <utility>
 
-#include "absl/strings/numbers.h"
 #include "absl/strings/str_cat.h"
 #include "absl/time/clock.h"
-#include "datapy_kafka/base/error.h"
+#include "bind_check.h"
 #include "status_metrics.h"
 
 namespace datapy_kafka::telemetry {
@@ -43,28 +42,19 @@ class ExposerServer final : public MetricsServer {
   const std::shared_ptr<StatusCollector> collector_;  // the exposer holds a weak reference
 };
 
-bool IsHostPort(const std::string& address) {
-  const size_t colon = address.rfind(':');
-  int port = 0;
-  return colon != std::string::npos && colon > 0 && absl::SimpleAtoi(address.substr(colon + 1), &port) &&
-         port > 0 && port <= 65535;
-}
-
 }  // namespace
 
 absl::StatusOr<std::unique_ptr<MetricsServer>> MetricsServer::Start(
     const std::string& address, std::function<ports::DaemonStatus()> snapshot, const config::Limits& limits) {
-  if (!IsHostPort(address)) {
-    return ErrorBuilder(ErrorReason::kInvalidArgument)
-        .Build(absl::StrCat("--metrics_listen=", address, ": it takes host:port, as 127.0.0.1:9464"));
-  }
+  if (absl::Status status = CheckMetricsAddress(address); !status.ok()) return status;
   auto collector = std::make_shared<StatusCollector>(std::move(snapshot), limits.max_metric_partitions);
   // The one place where a library throws at us.
   try {
     return std::make_unique<ExposerServer>(address, std::move(collector));
   } catch (const std::exception& error) {
-    return absl::AlreadyExistsError(absl::StrCat("--metrics_listen=", address, " cannot be bound (",
-                                                 error.what(), "); is another process there?"));
+    return absl::AlreadyExistsError(absl::StrCat("--metrics_listen=", address, ": cannot listen there (",
+                                                 error.what(),
+                                                 "); another process may have taken it just now"));
   }
 }
 

@@ -8,6 +8,7 @@
 #include <utility>
 
 #include "absl/strings/str_cat.h"
+#include "datapy_kafka/base/error.h"
 
 namespace datapy_kafka::telemetry {
 namespace {
@@ -80,6 +81,7 @@ void AddTotals(const ports::SessionTotals& totals, const Labels& labels, Familie
 struct GroupSum {
   size_t open = 0;
   ports::SessionTotals totals;
+  ports::ErrorCounts errors;
   double in_flight_records = 0;
   double in_flight_bytes = 0;
   double in_flight_records_limit = 0;
@@ -93,6 +95,7 @@ struct GroupSum {
 void Count(const ports::SessionStatus& session, absl::Time now, GroupSum* sum) {
   ++sum->open;
   ports::Add(session.totals, &sum->totals);
+  ports::Add(session.errors, &sum->errors);
   sum->in_flight_records += static_cast<double>(session.in_flight_records);
   sum->in_flight_bytes += static_cast<double>(session.in_flight_bytes);
   sum->in_flight_records_limit += static_cast<double>(session.max_in_flight_records);
@@ -109,6 +112,11 @@ void Count(const ports::SessionStatus& session, absl::Time now, GroupSum* sum) {
 void AddGroup(const std::string& name, const GroupSum& sum, Families* out) {
   const Labels labels = {{"group", name}};
   AddTotals(sum.totals, labels, out);
+  for (const auto& [reason, count] : sum.errors) {
+    out->Counter("datapy_kafka_errors_total", "Errors of sessions by reason: Kafka's, and records that failed.",
+                 {{"group", name}, {"reason", std::string(ErrorReasonName(reason))}},
+                 static_cast<double>(count));
+  }
   const auto gauge = [&](const char* family, const char* help, double value) {
     out->Gauge(family, help, labels, value);
   };
@@ -132,6 +140,7 @@ void AddGroups(const ports::DaemonStatus& status, absl::Time now, Families* out)
   for (const ports::EndedSessions& ended : status.ended_groups) {
     GroupSum& sum = sums[ended.group_id];
     ports::Add(ended.totals, &sum.totals);
+    ports::Add(ended.errors, &sum.errors);
     sum.commit_latency.Add(ended.commit_latency);
     sum.ack_latency.Add(ended.ack_latency);
   }

@@ -28,8 +28,10 @@ namespace datapy_kafka::engine {
 using SourceFactory = std::function<absl::StatusOr<std::unique_ptr<ports::RecordSource>>(
     const config::SessionOptions&, std::function<void()> wake)>;
 
-// Told when a session begins or ends to serve; any thread.
-using HealthListener = std::function<void(const std::string& session_id, bool serving)>;
+// Told when a session begins to serve, when it drains, and last that it has
+// ended; any thread.
+enum class SessionHealth { kServing, kDraining, kEnded };
+using HealthListener = std::function<void(const std::string& session_id, SessionHealth health)>;
 
 struct ManagerOptions {
   config::Limits limits;

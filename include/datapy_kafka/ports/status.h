@@ -5,6 +5,7 @@
 #include <array>
 #include <cstddef>
 #include <cstdint>
+#include <map>
 #include <optional>
 #include <string>
 #include <vector>
@@ -58,6 +59,12 @@ struct RecentError {
   std::string message;
 };
 
+// How often, by reason: a bounded number of entries.
+using ErrorCounts = std::map<ErrorReason, uint64_t>;
+
+// Adds every count of `more`.
+void Add(const ErrorCounts& more, ErrorCounts* sum);
+
 struct SessionStatus {
   std::string session_id;
   std::string client_name;
@@ -77,6 +84,7 @@ struct SessionStatus {
   SessionTotals totals;
   std::vector<PartitionStatus> partitions;
   std::vector<RecentError> recent_errors;  // newest first
+  ErrorCounts errors;                      // all since it began
   LatencyHistogram commit_latency;         // request to broker's answer
   LatencyHistogram ack_latency;            // delivery to ack
 };
@@ -99,6 +107,7 @@ struct EndedSessions {
   std::string group_id;  // kOtherNames beyond kMaxEndedNames
   uint64_t sessions = 0;
   SessionTotals totals;
+  ErrorCounts errors;
   LatencyHistogram commit_latency;
   LatencyHistogram ack_latency;
 };

@@ -5,7 +5,7 @@
 //   ...
 //   (*server)->Shutdown(absl::Seconds(5));
 //
-// Owned by main and used on its thread, but for SetServing (thread-safe). Calls
+// Owned by main and used on its thread, but for SetServing and Forget (thread-safe). Calls
 // run on gRPC's own threads.
 #pragma once
 
@@ -49,6 +49,8 @@ class Server {
 
   // Sets the health of a service: "" is the daemon's readiness.
   virtual void SetServing(absl::string_view service, bool serving) = 0;
+  // Takes a service's health away: there is no such service any more.
+  virtual void Forget(absl::string_view service) = 0;
 
   // Refuses new calls, waits for open ones, then cancels them. Removes sockets.
   virtual void Shutdown(absl::Duration timeout) = 0;

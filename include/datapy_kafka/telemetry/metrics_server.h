@@ -18,8 +18,9 @@ namespace datapy_kafka::telemetry {
 
 class MetricsServer {
  public:
-  // Serves GET /metrics at `address`, host:port. kInvalidArgument for a
-  // malformed address, kAlreadyExists when it cannot be bound.
+  // Serves GET /metrics at `address`, host:port, IPv4. kInvalidArgument for an
+  // address that is malformed, unknown or not of this machine, kAlreadyExists
+  // when it is taken, kPermissionDenied when this user may not take it.
   static absl::StatusOr<std::unique_ptr<MetricsServer>> Start(const std::string& address,
                                                               std::function<ports::DaemonStatus()> snapshot,
                                                               const config::Limits& limits);

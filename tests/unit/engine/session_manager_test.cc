@@ -252,6 +252,32 @@ TEST_F(SessionManagerTest, WithLatestThePlaceWhereReadingBeginsIsCommittedFirst)
   stream_.AwaitFinish();
 }
 
+TEST(SessionHealthTest, TellsServingDrainingAndLastTheEnd) {
+  std::vector<std::pair<std::string, SessionHealth>> told;  // by the session's thread, one after the other
+  ManagerOptions options;
+  options.on_health = [&told](const std::string& id, SessionHealth health) { told.emplace_back(id, health); };
+  auto kafka = std::make_shared<FakeKafka>();
+  FakeStream stream;
+  {
+    SessionManager manager(
+        options,
+        [kafka](const config::SessionOptions&,
+                std::function<void()> wake) -> absl::StatusOr<std::unique_ptr<ports::RecordSource>> {
+          return std::make_unique<FakeSource>(kafka, std::move(wake));
+        });
+    auto session = manager.Open({}, &stream);
+    ASSERT_TRUE(session.ok());
+    ASSERT_TRUE(stream.Await<ports::StartedFrame>());
+    (*session)->OnFrame(ports::StopFrame{"enough"});
+    (*session)->OnHalfClose();
+    stream.AwaitFinish();
+  }
+  ASSERT_GE(told.size(), 3u);
+  EXPECT_EQ(told.front(), std::make_pair(std::string("s1"), SessionHealth::kServing));
+  for (size_t i = 1; i + 1 < told.size(); ++i) EXPECT_EQ(told[i].second, SessionHealth::kDraining);
+  EXPECT_EQ(told.back(), std::make_pair(std::string("s1"), SessionHealth::kEnded));
+}
+
 TEST(SessionLimitTest, TheLimitIsRefusedByName) {
   ManagerOptions options;
   options.limits.max_sessions = 1;

@@ -107,6 +107,23 @@ TEST(MetricsServerTest, ATakenPortIsAnErrorThatNamesIt) {
   EXPECT_EQ(::testing::internal::GetCapturedStdout(), "") << "the daemon's stdout is not the library's";
   EXPECT_EQ(server.status().code(), absl::StatusCode::kAlreadyExists);
   EXPECT_THAT(std::string(server.status().message()), HasSubstr(absl::StrCat("127.0.0.1:", port)));
+  EXPECT_THAT(std::string(server.status().message()), HasSubstr("another process listens there"));
+}
+
+TEST(MetricsServerTest, AnAddressThatIsNotHereIsNotATakenOne) {
+  const struct {
+    const char* address;
+    const char* why;
+  } cases[] = {{"no-such-host.invalid:9464", "there is no host \"no-such-host.invalid\""},
+               {"192.0.2.1:9464", "this machine does not have that address"},
+               {"[::1]:9464", "IPv4"},
+               {"::1:9464", "IPv4"}};
+  for (const auto& [address, why] : cases) {
+    const auto server = MetricsServer::Start(address, [] { return ports::DaemonStatus(); }, {});
+    EXPECT_EQ(server.status().code(), absl::StatusCode::kInvalidArgument) << address;
+    EXPECT_THAT(std::string(server.status().message()), HasSubstr(why)) << address;
+    EXPECT_THAT(std::string(server.status().message()), ::testing::Not(HasSubstr("process"))) << address;
+  }
 }
 
 TEST(MetricsServerTest, AMalformedAddressIsRefused) {

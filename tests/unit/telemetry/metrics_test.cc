@@ -67,6 +67,7 @@ ports::DaemonStatus Everything() {
   session.totals.stale_acks = 7;
   session.totals.commits = 8;
   session.totals.rebalances = 9;
+  session.errors = {{ErrorReason::kBrokerUnreachable, 20}};
   session.in_flight_records = 10;
   session.in_flight_bytes = 11;
   session.max_in_flight_records = 12;
@@ -104,6 +105,7 @@ TEST(MetricsTest, EverySeriesAndItsValue) {
       {"datapy_kafka_stale_acks_total{group=\"billing\"}", 7},
       {"datapy_kafka_commits_total{group=\"billing\"}", 8},
       {"datapy_kafka_rebalances_total{group=\"billing\"}", 9},
+      {"datapy_kafka_errors_total{group=\"billing\",reason=\"BROKER_UNREACHABLE\"}", 20},
       {"datapy_kafka_group_sessions{group=\"billing\"}", 1},
       {"datapy_kafka_in_flight_records{group=\"billing\"}", 10},
       {"datapy_kafka_in_flight_bytes{group=\"billing\"}", 11},
@@ -174,6 +176,7 @@ TEST(MetricsTest, CountersDoNotFallWhenASessionOrAProducerEnds) {
   ended.group_id = "billing";
   ended.sessions = 1;
   ended.totals = before.sessions[0].totals;
+  ended.errors = before.sessions[0].errors;
   ended.commit_latency = before.sessions[0].commit_latency;
   after.ended_groups = {ended};
   after.sessions.clear();
