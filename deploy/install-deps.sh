@@ -23,6 +23,7 @@ declare -A WHAT=(
   [sanitizers]="run the tests under sanitizers"
   [fuzz]="run the fuzzers"
   [bench]="run the benchmark"
+  [deploy]="check manifests, metrics and alerts"
   [image]="build and run the container image"
 )
 declare -A PACKAGES=(
@@ -36,6 +37,7 @@ declare -A PACKAGES=(
   [security]="binutils=readelf"
   [fuzz]="clang libclang-rt-dev"
   [prometheus]="prometheus=promtool"
+  [deploy]="golang-go=go ca-certificates"
   [image]="buildah debootstrap"
 )
 # Tasks that a task includes.
@@ -50,7 +52,8 @@ declare -A INCLUDES=(
   [sanitizers]="integration"
   [fuzz]="build"
   [bench]="unit client kafka"
-  [image]="integration prometheus"
+  [deploy]="build client prometheus"
+  [image]="deploy kafka"
 )
 
 usage() {

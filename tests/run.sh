@@ -15,7 +15,9 @@
 #   sanitizers   unit and integration under ASan+UBSan, unit under TSan
 #   fuzz         every fuzzer for FUZZ_SECONDS (30) on its corpus
 #   bench-smoke  the benchmark in a short form that does not judge speed
-#   image        the container image and the manifests (pytest)
+#   deploy       manifests, metrics, alerts, dashboard, Python packages (pytest)
+#   image        deploy, the container images, Debian 13 (pytest; needs root)
+#   debian13     the part of image that builds, tests and packages on Debian 13
 set -euo pipefail
 cd "$(dirname "$0")/.."
 ROOT=$PWD
@@ -139,10 +141,28 @@ suite_bench-smoke() {
   tests/bench/run.sh --smoke "$@"
 }
 
+prepare_image_tests() {  # TASK
+  need "$1"
+  deploy/build.sh daemon
+  deploy/build.sh tests
+}
+
+suite_deploy() {
+  need_folder tests/image
+  prepare_image_tests deploy
+  run_pytest tests/image -m "not debian13" "$@"
+}
+
 suite_image() {
   need_folder tests/image
-  prepare_broker_tests image
+  prepare_image_tests image
   run_pytest tests/image "$@"
+}
+
+suite_debian13() {
+  need_folder tests/image
+  prepare_image_tests image
+  run_pytest tests/image/test_debian13.py tests/image/test_packages.py "$@"
 }
 
 case "${1:-}" in

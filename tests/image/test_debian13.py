@@ -2,7 +2,12 @@
 
 from __future__ import annotations
 
+import pytest
+
 from image.debian13 import build_root, run_in
+
+# Compiling everything takes long where nothing is cached yet.
+pytestmark = [pytest.mark.debian13, pytest.mark.timeout(3000)]
 
 CONFIGURE = "cmake -S /src -B /out -G Ninja -DCMAKE_BUILD_TYPE=RelWithDebInfo -DCMAKE_INSTALL_PREFIX=/usr"
 

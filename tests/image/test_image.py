@@ -23,6 +23,8 @@ from support.paths import ROOT, Process, free_ports, wait_until
 from image.containers import ARBITRARY_USER, Container, build, inspect
 from image.debian13 import CCACHE
 
+# Compiling everything takes long where nothing is cached yet.
+pytestmark = [pytest.mark.debian13, pytest.mark.timeout(3000)]
 DAEMON = "/usr/bin/datapy-kafka-sidecar"
 MEBIBYTE = 1 << 20
 USER_ID = int(ARBITRARY_USER.split(":")[0])

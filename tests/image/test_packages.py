@@ -36,6 +36,8 @@ def package() -> Path:
     return made
 
 
+@pytest.mark.debian13
+@pytest.mark.timeout(3000)
 def test_the_package_holds_what_it_should(package: Path, tmp_path: Path) -> None:
     fields = {line.split(": ", 1)[0]: line.split(": ", 1)[1]
               for line in run("dpkg-deb", "--field", package).splitlines() if ": " in line and line[0] != " "}
@@ -52,6 +54,8 @@ def test_the_package_holds_what_it_should(package: Path, tmp_path: Path) -> None
     assert not [each for each in files if not each.startswith(("usr/bin/", "usr/lib/systemd/", "usr/share/"))]
 
 
+@pytest.mark.debian13
+@pytest.mark.timeout(3000)
 def test_the_package_installs_runs_and_goes(package: Path) -> None:
     """In a copy of a Debian 13 that has nothing but Python and systemd's tools."""
     root = Path(tempfile.mkdtemp(prefix="deb-", dir=BUILD / "trixie"))
@@ -72,6 +76,8 @@ def test_the_package_installs_runs_and_goes(package: Path) -> None:
         shutil.rmtree(root, ignore_errors=True)
 
 
+@pytest.mark.debian13
+@pytest.mark.timeout(3000)
 def test_the_unit_is_hardened(package: Path) -> None:
     text = run_in(client_root(), "mkdir -p /tmp/u && cp deploy/systemd/*.service /tmp/u/ && "
                                  "systemd-analyze security --offline=true --no-pager /tmp/u/datapy-kafka-sidecar@.service")
@@ -154,6 +160,8 @@ def test_it_installs_in_an_empty_python_3_11(distributions: Path, kind: str, tmp
     assert "status" in run(tmp_path / "venv/bin/datapy-kafka", "--help")
 
 
+@pytest.mark.debian13
+@pytest.mark.timeout(3000)
 @pytest.mark.parametrize("kind", ["*.whl", "*.tar.gz"])
 def test_it_installs_in_an_empty_python_3_13(distributions: Path, kind: str) -> None:
     """Debian 13's own."""

@@ -148,6 +148,13 @@ def test_every_metric_is_on_the_dashboard(exposed: set[str]) -> None:
     assert {each for each in exposed if each.startswith("datapy_kafka_")} <= shown
 
 
+def test_the_table_of_metrics_is_complete(exposed: set[str]) -> None:
+    described = set(re.findall(r"^\| `(datapy_kafka_[a-z_]+)` \|", (ROOT / "docs/metrics.md").read_text(), re.MULTILINE))
+    histograms = {name.removesuffix("_bucket") for name in exposed if name.endswith("_bucket")}
+    parts = {f"{name}_{part}" for name in histograms for part in ("bucket", "count", "sum")}
+    assert described == {each for each in exposed - parts | histograms if each.startswith("datapy_kafka_")}
+
+
 def test_the_dashboard_is_whole() -> None:
     dashboard = json.loads(DASHBOARD.read_text())
     ids = [panel["id"] for panel in dashboard["panels"]]
