@@ -43,16 +43,19 @@ bool Count(CodedInputStream* in, const Descriptor* type, size_t* left) {
 
 absl::StatusOr<size_t> ParseRequest(grpc::ByteBuffer* bytes, google::protobuf::Message* message) {
   size_t left = kMaxRequestEntries;
+  bool too_many;
   {
+    // Both look at the bytes until they are gone.
     grpc::ProtoBufferReader reader(bytes);
     CodedInputStream in(&reader);
     // Types that hold themselves there are none of: this ends.
-    if (!Count(&in, message->GetDescriptor(), &left) && left == 0) {
-      bytes->Clear();
-      return ErrorBuilder(ErrorReason::kResourceExhausted)
-          .Build(absl::StrCat("a ", message->GetDescriptor()->name(), " holds more than ", kMaxRequestEntries,
-                              " texts and messages; send the rest in further ones"));
-    }
+    too_many = !Count(&in, message->GetDescriptor(), &left) && left == 0;
+  }
+  if (too_many) {
+    bytes->Clear();
+    return ErrorBuilder(ErrorReason::kResourceExhausted)
+        .Build(absl::StrCat("a ", message->GetDescriptor()->name(), " holds more than ", kMaxRequestEntries,
+                            " texts and messages; send the rest in further ones"));
   }
   const grpc::Status parsed = grpc::SerializationTraits<google::protobuf::Message>::Deserialize(bytes, message);
   bytes->Clear();

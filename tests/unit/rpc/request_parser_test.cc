@@ -47,6 +47,21 @@ TEST(RequestParserTest, TakesTheMostAndRefusesMoreWithoutParsing) {
   EXPECT_FALSE(untouched.has_ack());
 }
 
+// As gRPC brings a large message. What refuses it must be done with the bytes
+// before they are given back.
+TEST(RequestParserTest, ARefusedRequestOfManySlicesIsLeftAlone) {
+  const std::string text = Crowd(2, 3 * kMaxRequestEntries);
+  for (const size_t size : {100u, 8192u, 65536u}) {
+    std::vector<grpc::Slice> slices;
+    for (size_t at = 0; at < text.size(); at += size) slices.emplace_back(text.substr(at, size));
+    grpc::ByteBuffer bytes(slices.data(), slices.size());
+    slices.clear();
+    v1::ConsumeRequest request;
+    EXPECT_EQ(GetErrorInfo(ParseRequest(&bytes, &request).status()).reason, ErrorReason::kResourceExhausted);
+    EXPECT_FALSE(bytes.Valid());
+  }
+}
+
 TEST(RequestParserTest, UnknownFieldsCount) {
   std::string unknown;
   for (size_t i = 0; i <= kMaxRequestEntries; ++i) unknown += "\xA8\x06\x01";  // field 101: 1
