@@ -22,6 +22,9 @@ constexpr Setting kCommon[] = {
     {"log.connection.close", "false"},
     {"socket.keepalive.enable", "true"},
     {"socket.nagle.disable", "true"},
+    // As Java's client: with librdkafka's 10 s a member whose connections were
+    // cut a few times in a row is out of its group before it tries again.
+    {"reconnect.backoff.max.ms", "1000"},
 };
 
 constexpr Setting kConsumer[] = {
