@@ -116,7 +116,7 @@ absl::Status Daemon::StartMetrics(const config::Limits& limits) {
 
 absl::Status Daemon::Start(config::FileOptions file) {
   if (options_.dev_broker) {
-    if (const absl::Status status = StartDevBroker(&file); !status.ok()) return status;
+    if (absl::Status status = StartDevBroker(&file); !status.ok()) return status;
   }
   DaemonBackend::Setup setup;
   setup.connections = std::move(file.connections);
@@ -147,7 +147,7 @@ absl::Status Daemon::Start(config::FileOptions file) {
   }
   server_ = *std::move(server);
   backend_->SetListenAddresses(server_->addresses());
-  if (const absl::Status status = StartMetrics(file.limits); !status.ok()) return status;
+  if (absl::Status status = StartMetrics(file.limits); !status.ok()) return status;
 
   summary_ = std::make_unique<telemetry::SummaryLog>(options_.summary_interval,
                                                      [this] { return backend_->GetStatus(); });

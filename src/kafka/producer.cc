@@ -119,7 +119,7 @@ bool Producer::Flush(absl::Duration timeout) {
   flush.timeout = timeout;
   auto flushed = std::make_shared<absl::Notification>();
   auto nothing_left = std::make_shared<std::atomic<bool>>(false);
-  Produce(std::move(flush), [flushed, nothing_left](ports::ProduceResult result) {
+  Produce(std::move(flush), [flushed, nothing_left](const ports::ProduceResult& result) {
     *nothing_left = result.failures.empty();
     flushed->Notify();
   });

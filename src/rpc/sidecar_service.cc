@@ -86,7 +86,7 @@ grpc::ServerUnaryReactor* SidecarService::Produce(grpc::CallbackServerContext* c
     return reactor;
   }
   settings_.backend->Produce(std::move(call->connection), std::move(call->properties), std::move(call->batch),
-                             [reactor, response](absl::StatusOr<ports::ProduceResult> result) {
+                             [reactor, response](const absl::StatusOr<ports::ProduceResult>& result) {
                                reactor->Finish(AnswerProduce(result, response));
                              });
   return reactor;
@@ -118,7 +118,7 @@ grpc::ServerUnaryReactor* SidecarService::CheckConnection(grpc::CallbackServerCo
     return reactor;
   }
   settings_.backend->CheckConnection(*std::move(connection), timeout,
-                                     [reactor, response](absl::StatusOr<ports::ConnectionInfo> info) {
+                                     [reactor, response](const absl::StatusOr<ports::ConnectionInfo>& info) {
                                        reactor->Finish(AnswerCheck(info, response));
                                      });
   return reactor;
