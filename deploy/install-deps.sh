@@ -33,7 +33,7 @@ declare -A PACKAGES=(
   [unit]="libgtest-dev libgmock-dev libbenchmark-dev openssl=openssl"
   [style]="clang-tidy clang"
   [kafka]="default-jdk-headless=java maven=mvn openssl=openssl"
-  [grpcurl]="golang-go=go ca-certificates"
+  [grpcurl]="golang-go=go ca-certificates jq=jq"
   [security]="binutils=readelf"
   [fuzz]="clang libclang-rt-dev"
   [prometheus]="prometheus=promtool"
