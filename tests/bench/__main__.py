@@ -22,6 +22,8 @@ from bench.plots import draw
 from bench.report import as_json, console, report
 from bench.summary import Row
 
+# Kept from one run to the next.
+NOTES = ROOT / "tests" / "bench" / "notes.md"
 PARTS = ("drain", "latency", "produce", "flat")
 
 
@@ -99,7 +101,7 @@ def main() -> int:
     plots = draw(rows, out)
     options = "".join(f" {each}" for each in sys.argv[1:])
     (out / "RESULTS.md").write_text(report(rows, machine, f"tests/bench/run.sh{options}",
-                                           time.strftime("%Y-%m-%d"), plots))
+                                           time.strftime("%Y-%m-%d"), plots, NOTES.read_text()))
     raw = BUILD / "bench" / f"{plan.name}.json"
     raw.write_text(json.dumps(as_json(rows, machine), indent=1))
     print(f"\n{console(rows)}\nResults: {out / 'RESULTS.md'}; every run: {raw}")

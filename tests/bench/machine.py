@@ -13,6 +13,10 @@ from support.paths import ROOT
 from support.sidecar import sidecar_binary
 
 
+# Before the benchmark's own load.
+_LOAD = os.getloadavg()[0]
+
+
 def _first(path: str, prefix: str) -> str:
     for line in Path(path).read_text().splitlines():
         if line.startswith(prefix):
@@ -39,6 +43,8 @@ def description(kafka_version: str, floor_librdkafka: str) -> dict[str, str]:
     return {
         "Processor": f"{_first('/proc/cpuinfo', 'model name')}, {os.cpu_count()} cores for broker, daemon and job",
         "Memory": f"{memory:.0f} GiB",
+        "Other load": f"a load average of {_LOAD:.1f} when the benchmark began, whose processes ran at niceness "
+                      f"{os.nice(0)}",
         "System": f"{_system()}, Linux {platform.release()}",
         "Daemon": f"{_output(sidecar_binary(), '--version')} (commit {_output('git', 'rev-parse', '--short', 'HEAD')}"
                   f"{changed})",

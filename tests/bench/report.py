@@ -127,8 +127,9 @@ def flat_lines(rows: list[Row]) -> list[str]:
     return _table(["", "msg/s", "spread", "job s/M", "daemon s/M", "daemon MiB"], body)
 
 
-def report(rows: list[Row], machine: dict[str, str], command: str, when: str, plots: list[str]) -> str:
-    """The text of RESULTS.md."""
+def report(rows: list[Row], machine: dict[str, str], command: str, when: str, plots: list[str],
+           notes: str = "") -> str:
+    """The text of RESULTS.md; `notes` is what people found out, written by hand."""
     tuned = ", ".join(f"`{name}={value}`" for name, value in TUNED.items())
     lines: list[str] = [
         "# Results of the benchmark", "",
@@ -150,6 +151,8 @@ def report(rows: list[Row], machine: dict[str, str], command: str, when: str, pl
         if any(row["part"] == part for row in rows):
             lines += [f"## {heading}", "", *make(rows)]
     lines += [f"![{name}]({name})" for name in plots]
+    if notes:
+        lines += ["", notes.strip()]
     return "\n".join(lines).rstrip() + "\n"
 
 
