@@ -100,8 +100,9 @@ def main() -> int:
     machine = description(chosen.kafka, floor_version())
     plots = draw(rows, out)
     options = "".join(f" {each}" for each in sys.argv[1:])
+    notes = NOTES.read_text() if out.resolve() == NOTES.parent else ""
     (out / "RESULTS.md").write_text(report(rows, machine, f"tests/bench/run.sh{options}",
-                                           time.strftime("%Y-%m-%d"), plots, NOTES.read_text()))
+                                           time.strftime("%Y-%m-%d"), plots, notes))
     raw = BUILD / "bench" / f"{plan.name}.json"
     raw.write_text(json.dumps(as_json(rows, machine), indent=1))
     print(f"\n{console(rows)}\nResults: {out / 'RESULTS.md'}; every run: {raw}")
