@@ -43,6 +43,15 @@ void* Address(Member member) {
   return address;
 }
 
+// Above zero inside the library, which calls its own functions here again:
+// what it does in there has been told already.
+thread_local int depth = 0;
+
+struct Inside {
+  Inside() { ++depth; }
+  ~Inside() { --depth; }
+};
+
 void Acquired(void* mutex, unsigned flags = 0) { __tsan_mutex_post_lock(mutex, flags, 0); }
 
 }  // namespace
@@ -55,6 +64,8 @@ void Acquired(void* mutex, unsigned flags = 0) { __tsan_mutex_post_lock(mutex, f
 
 void Mutex::Lock() {
   DATAPY_KAFKA_NEXT(void (*)(Mutex*), &Mutex::Lock);
+  if (depth > 0) return real(this);
+  const Inside inside;
   __tsan_mutex_pre_lock(this, 0);
   real(this);
   Acquired(this);
@@ -62,6 +73,8 @@ void Mutex::Lock() {
 
 void Mutex::Unlock() {
   DATAPY_KAFKA_NEXT(void (*)(Mutex*), &Mutex::Unlock);
+  if (depth > 0) return real(this);
+  const Inside inside;
   // Conditions of those who wait are looked at in here: the sanitizer ignores
   // this thread until post_unlock.
   __tsan_mutex_pre_unlock(this, 0);
@@ -71,6 +84,8 @@ void Mutex::Unlock() {
 
 bool Mutex::TryLock() {
   DATAPY_KAFKA_NEXT(bool (*)(Mutex*), &Mutex::TryLock);
+  if (depth > 0) return real(this);
+  const Inside inside;
   __tsan_mutex_pre_lock(this, __tsan_mutex_try_lock);
   const bool taken = real(this);
   Acquired(this, taken ? __tsan_mutex_try_lock : __tsan_mutex_try_lock_failed);
@@ -79,6 +94,8 @@ bool Mutex::TryLock() {
 
 void Mutex::ReaderLock() {
   DATAPY_KAFKA_NEXT(void (*)(Mutex*), &Mutex::ReaderLock);
+  if (depth > 0) return real(this);
+  const Inside inside;
   __tsan_mutex_pre_lock(this, __tsan_mutex_read_lock);
   real(this);
   Acquired(this, __tsan_mutex_read_lock);
@@ -86,6 +103,8 @@ void Mutex::ReaderLock() {
 
 void Mutex::ReaderUnlock() {
   DATAPY_KAFKA_NEXT(void (*)(Mutex*), &Mutex::ReaderUnlock);
+  if (depth > 0) return real(this);
+  const Inside inside;
   __tsan_mutex_pre_unlock(this, __tsan_mutex_read_lock);
   real(this);
   __tsan_mutex_post_unlock(this, __tsan_mutex_read_lock);
@@ -93,6 +112,8 @@ void Mutex::ReaderUnlock() {
 
 void Mutex::LockWhen(const Condition& condition) {
   DATAPY_KAFKA_NEXT(void (*)(Mutex*, const Condition&), &Mutex::LockWhen);
+  if (depth > 0) return real(this, condition);
+  const Inside inside;
   __tsan_mutex_pre_lock(this, 0);
   real(this, condition);
   Acquired(this);
@@ -100,6 +121,8 @@ void Mutex::LockWhen(const Condition& condition) {
 
 bool Mutex::LockWhenWithTimeout(const Condition& condition, Duration timeout) {
   DATAPY_KAFKA_NEXT(bool (*)(Mutex*, const Condition&, Duration), &Mutex::LockWhenWithTimeout);
+  if (depth > 0) return real(this, condition, timeout);
+  const Inside inside;
   __tsan_mutex_pre_lock(this, 0);
   const bool met = real(this, condition, timeout);
   Acquired(this);
@@ -108,6 +131,8 @@ bool Mutex::LockWhenWithTimeout(const Condition& condition, Duration timeout) {
 
 bool Mutex::LockWhenWithDeadline(const Condition& condition, Time deadline) {
   DATAPY_KAFKA_NEXT(bool (*)(Mutex*, const Condition&, Time), &Mutex::LockWhenWithDeadline);
+  if (depth > 0) return real(this, condition, deadline);
+  const Inside inside;
   __tsan_mutex_pre_lock(this, 0);
   const bool met = real(this, condition, deadline);
   Acquired(this);
@@ -117,6 +142,8 @@ bool Mutex::LockWhenWithDeadline(const Condition& condition, Time deadline) {
 // While it waits the mutex is free.
 void Mutex::Await(const Condition& condition) {
   DATAPY_KAFKA_NEXT(void (*)(Mutex*, const Condition&), &Mutex::Await);
+  if (depth > 0) return real(this, condition);
+  const Inside inside;
   __tsan_mutex_pre_unlock(this, 0);
   real(this, condition);
   __tsan_mutex_post_unlock(this, 0);
@@ -126,6 +153,8 @@ void Mutex::Await(const Condition& condition) {
 
 bool Mutex::AwaitWithTimeout(const Condition& condition, Duration timeout) {
   DATAPY_KAFKA_NEXT(bool (*)(Mutex*, const Condition&, Duration), &Mutex::AwaitWithTimeout);
+  if (depth > 0) return real(this, condition, timeout);
+  const Inside inside;
   __tsan_mutex_pre_unlock(this, 0);
   const bool met = real(this, condition, timeout);
   __tsan_mutex_post_unlock(this, 0);
@@ -136,6 +165,8 @@ bool Mutex::AwaitWithTimeout(const Condition& condition, Duration timeout) {
 
 bool Mutex::AwaitWithDeadline(const Condition& condition, Time deadline) {
   DATAPY_KAFKA_NEXT(bool (*)(Mutex*, const Condition&, Time), &Mutex::AwaitWithDeadline);
+  if (depth > 0) return real(this, condition, deadline);
+  const Inside inside;
   __tsan_mutex_pre_unlock(this, 0);
   const bool met = real(this, condition, deadline);
   __tsan_mutex_post_unlock(this, 0);
@@ -146,6 +177,8 @@ bool Mutex::AwaitWithDeadline(const Condition& condition, Time deadline) {
 
 void CondVar::Wait(Mutex* mutex) {
   DATAPY_KAFKA_NEXT(void (*)(CondVar*, Mutex*), &CondVar::Wait);
+  if (depth > 0) return real(this, mutex);
+  const Inside inside;
   __tsan_mutex_pre_unlock(mutex, 0);
   real(this, mutex);
   __tsan_mutex_post_unlock(mutex, 0);
@@ -155,6 +188,8 @@ void CondVar::Wait(Mutex* mutex) {
 
 bool CondVar::WaitWithDeadline(Mutex* mutex, Time deadline) {
   DATAPY_KAFKA_NEXT(bool (*)(CondVar*, Mutex*, Time), &CondVar::WaitWithDeadline);
+  if (depth > 0) return real(this, mutex, deadline);
+  const Inside inside;
   __tsan_mutex_pre_unlock(mutex, 0);
   const bool late = real(this, mutex, deadline);
   __tsan_mutex_post_unlock(mutex, 0);
