@@ -82,12 +82,17 @@ class Load:
         wait_until(lambda: self.finished() >= target, timeout_s, f"{more} more records are finished", 0.1)
 
     @contextmanager
-    def fault(self, what: str, repeats: bool = True, zombies: bool = False) -> Iterator[None]:
-        """Notes what the block does; ends when records of after the block are finished."""
+    def fault(self, what: str, repeats: bool = True, zombies: bool = False,
+              aftermath_s: float = 0) -> Iterator[None]:
+        """Notes what the block does; ends when records of after the block are finished.
+
+        With several members that may be another's: `aftermath_s` is how long the
+        one that was hit may take to notice.
+        """
         begin = time.monotonic()
         yield
         self.wait_progress()
-        self.history.faults.append(Fault(what, begin, time.monotonic(), repeats, zombies))
+        self.history.faults.append(Fault(what, begin, time.monotonic() + aftermath_s, repeats, zombies))
 
     def finish(self, patience_s: float = 90) -> Verdict:
         """Ends the load, waits until the group has committed all of it, and judges.
