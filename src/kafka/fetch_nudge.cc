@@ -9,7 +9,9 @@
 namespace datapy_kafka::kafka {
 namespace {
 
-constexpr int kRequestTimeoutMs = 500;
+// The sending is what wakes; the answer may be behind a fetch that waits for
+// records, and a session's end would wait for it too.
+constexpr int kRequestTimeoutMs = 50;
 // The least time between two requests.
 constexpr absl::Duration kPause = absl::Milliseconds(2);
 

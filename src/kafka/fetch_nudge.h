@@ -46,7 +46,7 @@ class FetchNudge {
  public:
   // `client` outlives this.
   explicit FetchNudge(std::shared_ptr<Client> client) : client_(std::move(client)) {}
-  // Waits for a request that is on its way, at most half a second.
+  // Waits for a request that is on its way, 50 ms at most.
   ~FetchNudge();
 
   FetchNudge(const FetchNudge&) = delete;
