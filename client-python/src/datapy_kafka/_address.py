@@ -9,8 +9,6 @@ from typing import Any
 
 import grpc
 
-from ._direct import DirectCalls
-from ._http2 import MAX_MESSAGE
 from .v1 import sidecar_pb2 as pb
 
 ENVIRONMENT_VARIABLE = "DATAPY_KAFKA_ADDRESS"
@@ -53,25 +51,14 @@ class Stub:
         self.check_connection = self._unary("CheckConnection", pb.CheckConnectionRequest,
                                             pb.CheckConnectionResponse)
         # Takes a ProduceRequest that is bytes already.
-        self.produce_bytes = self.channel.unary_unary(
+        self.produce = self.channel.unary_unary(
             _SERVICE + "Produce", response_deserializer=pb.ProduceResponse.FromString)
-        self._direct = (DirectCalls(address, _SERVICE + "Produce")
-                        if credentials is None and DirectCalls.can_reach(address) else None)
         self.get_status = self._unary("GetStatus", pb.GetStatusRequest, pb.GetStatusResponse)
         self.consume: Callable[..., Any] = self.channel.stream_stream(
             _SERVICE + "Consume",
             request_serializer=pb.ConsumeRequest.SerializeToString,
             response_deserializer=pb.ConsumeResponse.FromString,
         )
-
-    def produce(self, request: bytes, timeout: float) -> pb.ProduceResponse:
-        """Calls Produce with a ProduceRequest as bytes; small ones the short way."""
-        if self._direct is not None and len(request) <= MAX_MESSAGE:
-            answer = self._direct.call(request, timeout)
-            if answer is not None:
-                return pb.ProduceResponse.FromString(answer)
-        response: pb.ProduceResponse = self.produce_bytes(request, timeout=timeout)
-        return response
 
     def _unary(self, name: str, request: Any, response: Any) -> Any:
         return self.channel.unary_unary(

@@ -34,10 +34,9 @@ class ProduceCalls:
         until = time.monotonic() + self._wait_s
         while True:
             try:
-                if under_way is not None:
-                    response: pb.ProduceResponse = under_way.result()
-                    return response
-                return self._stub.produce(request, timeout=self._timeout_s)
+                response: pb.ProduceResponse = (
+                    self._stub.produce(request, timeout=self._timeout_s) if under_way is None else under_way.result())
+                return response
             except grpc.RpcError as failure:
                 error = from_rpc_error(failure, self._stub.address)
                 # Only what was certainly not sent may be sent again.
@@ -61,7 +60,7 @@ class ProduceCalls:
                     yield first, last_made, self.call(request, under_way)
                 first, last_made, request, under_way = following, last, made, None
                 if last < count:
-                    under_way = self._stub.produce_bytes.future(made, timeout=self._timeout_s)
+                    under_way = self._stub.produce.future(made, timeout=self._timeout_s)
             if request:
                 yield first, last_made, self.call(request)
         except BaseException:
