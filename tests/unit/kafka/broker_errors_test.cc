@@ -5,6 +5,7 @@
 #include <string>
 #include <vector>
 
+#include "datapy_kafka/base/error.h"
 #include "unit/kafka/mock_kafka.h"
 
 namespace datapy_kafka::kafka {
@@ -14,6 +15,7 @@ namespace {
 constexpr int16_t kProduce = 0;
 constexpr int16_t kFetch = 1;
 constexpr int16_t kMetadata = 3;
+constexpr int16_t kOffsetCommit = 8;
 constexpr int16_t kOffsetFetch = 9;
 constexpr int16_t kFindCoordinator = 10;
 constexpr int16_t kJoinGroup = 11;
@@ -59,7 +61,12 @@ INSTANTIATE_TEST_SUITE_P(All, ConsumerGoesOn,
                              {kFetch, "Fetch", RD_KAFKA_RESP_ERR_LEADER_NOT_AVAILABLE},
                              {kFetch, "Fetch", RD_KAFKA_RESP_ERR_REQUEST_TIMED_OUT},
                              {kFetch, "Fetch", RD_KAFKA_RESP_ERR_UNKNOWN},
+                             {kFetch, "Fetch", RD_KAFKA_RESP_ERR_KAFKA_STORAGE_ERROR},
+                             {kFetch, "Fetch", RD_KAFKA_RESP_ERR_OFFSET_NOT_AVAILABLE},
                              {kMetadata, "Metadata", RD_KAFKA_RESP_ERR_LEADER_NOT_AVAILABLE},
+                             {kMetadata, "Metadata", RD_KAFKA_RESP_ERR_UNKNOWN},
+                             {kFindCoordinator, "FindCoordinator", RD_KAFKA_RESP_ERR_UNKNOWN},
+                             {kHeartbeat, "Heartbeat", RD_KAFKA_RESP_ERR_REQUEST_TIMED_OUT},
                              {kFindCoordinator, "FindCoordinator", RD_KAFKA_RESP_ERR_COORDINATOR_NOT_AVAILABLE},
                              {kFindCoordinator, "FindCoordinator",
                               RD_KAFKA_RESP_ERR_COORDINATOR_LOAD_IN_PROGRESS},
@@ -95,6 +102,90 @@ TEST(LookupFailed, CooperativeMembersLookUpAgainWhereToBegin) {
   EXPECT_TRUE(member.RunUntil([&] { return member.total == 40; }, absl::Seconds(60)));
   EXPECT_EQ(member.assignments, 1);
 }
+
+// An error that somebody has to mend: it is reported with its reason.
+struct Report {
+  Case broker;
+  ErrorReason reason;
+};
+
+class ConsumerReports : public testing::TestWithParam<Report> {};
+
+TEST_P(ConsumerReports, TheReason) {
+  MockKafka kafka;
+  kafka.CreateTopic("t", 1);
+  kafka.Fill("t", 0, 5);
+  const rd_kafka_resp_err_t error = GetParam().broker.error;
+  kafka.Inject(GetParam().broker.api, {error, error, error, error, error, error, error, error});
+  Member member(kafka.Session("g", {"t"}));
+  ASSERT_TRUE(member.RunUntil([&] { return !member.troubles.empty(); }, absl::Seconds(30)));
+  EXPECT_EQ(GetErrorInfo(member.troubles.front().status).reason, GetParam().reason)
+      << member.troubles.front().status;
+  EXPECT_FALSE(member.troubles.front().status.message().empty());
+}
+
+INSTANTIATE_TEST_SUITE_P(
+    All, ConsumerReports,
+    testing::ValuesIn(std::vector<Report>{
+        {{kJoinGroup, "JoinGroup", RD_KAFKA_RESP_ERR_GROUP_AUTHORIZATION_FAILED},
+         ErrorReason::kAuthorizationFailed},
+        {{kJoinGroup, "JoinGroup", RD_KAFKA_RESP_ERR_INCONSISTENT_GROUP_PROTOCOL}, ErrorReason::kKafka},
+        {{kJoinGroup, "JoinGroup", RD_KAFKA_RESP_ERR_INVALID_SESSION_TIMEOUT}, ErrorReason::kKafka},
+        {{kJoinGroup, "JoinGroup", RD_KAFKA_RESP_ERR_GROUP_MAX_SIZE_REACHED}, ErrorReason::kKafka},
+        {{kFindCoordinator, "FindCoordinator", RD_KAFKA_RESP_ERR_GROUP_AUTHORIZATION_FAILED},
+         ErrorReason::kAuthorizationFailed},
+        {{kFetch, "Fetch", RD_KAFKA_RESP_ERR_TOPIC_AUTHORIZATION_FAILED}, ErrorReason::kAuthorizationFailed},
+        {{kOffsetFetch, "OffsetFetch", RD_KAFKA_RESP_ERR_GROUP_AUTHORIZATION_FAILED},
+         ErrorReason::kAuthorizationFailed},
+    }),
+    [](const testing::TestParamInfo<Report>& info) {
+      return Name(testing::TestParamInfo<Case>(info.param.broker, info.index));
+    });
+
+// What an error on OffsetCommit means for the position.
+enum class Verdict { kDone, kRetriable, kStale, kFailed };
+struct Commit {
+  rd_kafka_resp_err_t error;
+  Verdict verdict;
+};
+
+class Commits : public testing::TestWithParam<Commit> {};
+
+TEST_P(Commits, EndAsTheErrorSays) {
+  MockKafka kafka;
+  kafka.CreateTopic("t", 1);
+  kafka.Fill("t", 0, 5);
+  Member member(kafka.Session("g", {"t"}));
+  ASSERT_TRUE(member.RunUntil([&] { return member.total == 5; }));
+  kafka.Inject(kOffsetCommit, {GetParam().error});
+  const auto outcomes =
+      member.source().CommitSync({{TopicPartition{"t", 0}, Offset(5), kNoLeaderEpoch}}, absl::Seconds(10));
+  ASSERT_EQ(outcomes.size(), 1U);
+  const ports::CommitOutcome& outcome = outcomes.front();
+  EXPECT_EQ(outcome.status.ok(), GetParam().verdict == Verdict::kDone) << outcome.status;
+  EXPECT_EQ(outcome.retriable, GetParam().verdict == Verdict::kRetriable) << outcome.status;
+  EXPECT_EQ(outcome.stale, GetParam().verdict == Verdict::kStale) << outcome.status;
+}
+
+INSTANTIATE_TEST_SUITE_P(All, Commits,
+                         testing::ValuesIn(std::vector<Commit>{
+                             // librdkafka asks again by itself.
+                             {RD_KAFKA_RESP_ERR_COORDINATOR_LOAD_IN_PROGRESS, Verdict::kDone},
+                             {RD_KAFKA_RESP_ERR_COORDINATOR_NOT_AVAILABLE, Verdict::kDone},
+                             {RD_KAFKA_RESP_ERR_NOT_COORDINATOR, Verdict::kDone},
+                             {RD_KAFKA_RESP_ERR_REQUEST_TIMED_OUT, Verdict::kDone},
+                             {RD_KAFKA_RESP_ERR_UNKNOWN_TOPIC_OR_PART, Verdict::kDone},
+                             {RD_KAFKA_RESP_ERR_REBALANCE_IN_PROGRESS, Verdict::kRetriable},
+                             {RD_KAFKA_RESP_ERR_ILLEGAL_GENERATION, Verdict::kStale},
+                             {RD_KAFKA_RESP_ERR_UNKNOWN_MEMBER_ID, Verdict::kStale},
+                             {RD_KAFKA_RESP_ERR_GROUP_AUTHORIZATION_FAILED, Verdict::kFailed},
+                             {RD_KAFKA_RESP_ERR_TOPIC_AUTHORIZATION_FAILED, Verdict::kFailed},
+                             {RD_KAFKA_RESP_ERR_OFFSET_METADATA_TOO_LARGE, Verdict::kFailed},
+                             {RD_KAFKA_RESP_ERR_INVALID_COMMIT_OFFSET_SIZE, Verdict::kFailed},
+                         }),
+                         [](const testing::TestParamInfo<Commit>& info) {
+                           return rd_kafka_err2name(info.param.error);
+                         });
 
 ports::ProduceBatch OneRecord() {
   auto value = std::make_shared<std::string>("v");
@@ -152,6 +243,9 @@ INSTANTIATE_TEST_SUITE_P(All, ProducerReports,
                              {kProduce, "Produce", RD_KAFKA_RESP_ERR_TOPIC_AUTHORIZATION_FAILED},
                              {kProduce, "Produce", RD_KAFKA_RESP_ERR_NETWORK_EXCEPTION},
                              {kProduce, "Produce", RD_KAFKA_RESP_ERR_RECORD_LIST_TOO_LARGE},
+                             {kProduce, "Produce", RD_KAFKA_RESP_ERR_CLUSTER_AUTHORIZATION_FAILED},
+                             {kProduce, "Produce", RD_KAFKA_RESP_ERR_INVALID_RECORD},
+                             {kProduce, "Produce", RD_KAFKA_RESP_ERR_POLICY_VIOLATION},
                          }),
                          Name);
 
