@@ -196,15 +196,20 @@ void Producer::TakeReports() {
       if (rd_kafka_event_error_is_fatal(event.get())) {
         NoteFatal();
       } else {
-        NoteRefusal(
-            client_->Explain(rd_kafka_event_error(event.get()), rd_kafka_event_error_string(event.get())));
+        const rd_kafka_resp_err_t code = rd_kafka_event_error(event.get());
+        NoteRefusal(code, client_->Explain(code, rd_kafka_event_error_string(event.get())));
       }
     }
   }
 }
 
-void Producer::NoteRefusal(TranslatedError error) {
+void Producer::NoteRefusal(rd_kafka_resp_err_t code, TranslatedError error) {
   switch (error.reason) {
+    case ErrorReason::kBrokerUnreachable:
+    case ErrorReason::kDnsFailure:
+      // One broker of several is no reason; nor does it hide why others refuse.
+      if (code == RD_KAFKA_RESP_ERR__ALL_BROKERS_DOWN && !refusal_.has_value()) refusal_ = std::move(error);
+      return;
     case ErrorReason::kAuthenticationFailed:
     case ErrorReason::kSaslMechanismUnsupported:
     case ErrorReason::kTlsCertificateInvalid:

@@ -77,7 +77,7 @@ class Producer final : public ports::RecordSink {
       ABSL_EXCLUSIVE_LOCKS_REQUIRED(work_);
   rd_kafka_topic_t* TopicHandle(const std::string& name) ABSL_EXCLUSIVE_LOCKS_REQUIRED(work_);
   void TakeReports() ABSL_EXCLUSIVE_LOCKS_REQUIRED(work_);
-  void NoteRefusal(TranslatedError error) ABSL_EXCLUSIVE_LOCKS_REQUIRED(work_);
+  void NoteRefusal(rd_kafka_resp_err_t code, TranslatedError error) ABSL_EXCLUSIVE_LOCKS_REQUIRED(work_);
   void TakeReport(const rd_kafka_message_t& message) ABSL_EXCLUSIVE_LOCKS_REQUIRED(work_);
   void ExpireJobs(absl::Time now) ABSL_EXCLUSIVE_LOCKS_REQUIRED(work_);
   void FailRest(ProduceJob& job, const TranslatedError& error) ABSL_EXCLUSIVE_LOCKS_REQUIRED(work_);
@@ -99,7 +99,8 @@ class Producer final : public ports::RecordSink {
   std::map<std::string, TopicPtr> topics_ ABSL_GUARDED_BY(work_);
   uint64_t earlier_failures_ ABSL_GUARDED_BY(work_) = 0;
   std::optional<TranslatedError> fatal_ ABSL_GUARDED_BY(work_);
-  // Why brokers refuse the login or the handshake, until a record gets through.
+  // Why brokers refuse the login or the handshake, or that none can be reached,
+  // until a record gets through.
   std::optional<TranslatedError> refusal_ ABSL_GUARDED_BY(work_);
 
   std::atomic<uint64_t> held_jobs_{0};
