@@ -96,8 +96,13 @@ def test_status_for_people_and_for_programs(cleanup: ExitStack) -> None:
     daemon = cleanup.enter_context(Sidecar("status", None, ["--dev_broker"]))
     HeldRecord(daemon, cleanup)
     command = [str(BUILD / "venv/bin/datapy-kafka"), "status", "--address", daemon.address]
-    text = subprocess.run(command, capture_output=True, text=True, timeout=30, check=True).stdout
-    assert "in flight 1 of 10,000" in text and "oldest: orders[" in text
+
+    def shown() -> str:
+        return subprocess.run(command, capture_output=True, text=True, timeout=30, check=True).stdout
+
+    # A session publishes its numbers twice a second.
+    wait_until(lambda: "in flight 1 of 10,000" in shown(), 20, "the status shows the record")
+    assert "oldest: orders[" in shown()
     status = json.loads(subprocess.run([*command, "--json"], capture_output=True, text=True, timeout=30,
                                        check=True).stdout)
     session, = status["sessions"]
