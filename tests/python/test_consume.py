@@ -379,3 +379,20 @@ def test_a_foreign_controller_is_asked(sidecar):
     assert "ack" in call.expect_end()
     call.finish()
     assert job.result().clean and seen == ["a"]
+
+
+@pytest.mark.parametrize("was_clean", [True, False])
+def test_a_stop_while_reconnecting_is_as_clean_as_the_last_end(sidecar, consuming, was_clean):
+    gone = Failure(grpc.StatusCode.UNAVAILABLE, "failed to connect")
+    job = consuming(print)
+    call = sidecar.next_call()
+    call.started()
+    if was_clean:
+        call.finish(reason=pb.STOP_REASON_SHUTDOWN)
+    else:
+        call.end(gone)
+    # The daemon is asked again, and is not there yet.
+    again = sidecar.next_call()
+    job.controller.request_stop()
+    again.end(gone)
+    assert job.result().clean is was_clean

@@ -57,6 +57,7 @@ class Consumer:
         self._stopping: queue.SimpleQueue[None] = queue.SimpleQueue()
         self.result = ConsumeResult()
         self.summary = Summary(stub, self.result, options, log)
+        self._last_clean = True  # The end of the last session that began.
         self.until_summary = self.summary.until
         self.count = self.summary.count
         self.count_failure = self.summary.count_failure
@@ -123,8 +124,7 @@ class Consumer:
             if self._wait(wait_s * random.uniform(0.5, 1.0)):
                 break
             wait_s = min(2 * wait_s, _LONGEST_WAIT_S)
-        self.result.stop_reason = "client"
-        self.result.clean = True
+        self.result.stop_reason, self.result.clean = "client", self._last_clean
 
     def _run_session(self, away_since: float) -> tuple[Session, KafkaSidecarError | None]:
         session = Session(self._stub, self._start, self.log, self.result.committed.__setitem__)
@@ -161,6 +161,8 @@ class Consumer:
     def _is_over(self, session: Session, error: KafkaSidecarError | None) -> bool:
         """Whether the call ends with this session; raises if with an error."""
         stopped, result = session.stopped, self.result
+        if session.started is not None:
+            self._last_clean = error is None and stopped is not None and stopped.clean
         if stopped is not None and stopped.reason == pb.STOP_REASON_POLICY:
             place = stopped.failed_record
             result.stop_reason, result.clean = "policy", stopped.clean
@@ -173,7 +175,7 @@ class Consumer:
             return True
         if self.should_stop():
             result.stop_reason = "client"
-            result.clean = error is None and stopped is not None and stopped.clean
+            result.clean = self._last_clean
             if not result.clean:
                 self.log.warning("The end was not clean: %s", error or (
                     f"{stopped.unacked} deliveries without an ack come again" if stopped else "no last word"))
