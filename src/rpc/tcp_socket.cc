@@ -12,7 +12,8 @@
 namespace datapy_kafka::rpc {
 namespace {
 
-constexpr int kBacklog = 128;
+// What the kernel allows: a full queue refuses clients (EAGAIN on a unix socket).
+constexpr int kBacklog = SOMAXCONN;
 
 absl::Status SocketError(int error, const Address& address) {
   const std::string text = absl::StrCat("cannot listen at ", ToString(address), ": ", std::strerror(error));

@@ -25,7 +25,8 @@ struct Modes {
 constexpr Modes kOwner{0700, 0600};
 constexpr Modes kGroup{0750, 0660};
 constexpr mode_t kLockMode = 0600;
-constexpr int kBacklog = 128;
+// What the kernel allows: a full queue refuses clients (EAGAIN on a unix socket).
+constexpr int kBacklog = SOMAXCONN;
 
 // Codes beside those of ErrorReason: the daemon's start tells them apart.
 absl::Status PathError(int error, absl::string_view what, const std::string& path) {

@@ -33,8 +33,9 @@ class Http2:
 
     def __init__(self, path: Path) -> None:
         self.socket = socket.socket(socket.AF_UNIX)
-        self.socket.settimeout(20)
+        # Blocking: with a time limit a full queue of the listener would be an error at once.
         self.socket.connect(str(path))
+        self.socket.settimeout(20)
         self.socket.sendall(b"PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n" + _frame(_SETTINGS, 0, 0, b"")
                             + _frame(_SETTINGS, _ACK, 0, b""))
 
