@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 import random
+import resource
 import time
 from collections.abc import Callable
 
 import pytest
-from confluent_kafka import ConsumerGroupState
+from confluent_kafka import ConsumerGroupState, ElectionType, TopicPartition
 from support.kafka import KafkaCluster
 from support.paths import wait_until
 
@@ -43,6 +44,61 @@ def test_kill_9_of_a_broker(unique: str, brokers: int, full: bool, chance: rando
                 kafka.wait_ready(120)
         assert daemon.process.running()
         assert job.process.running()
+        judge(load)
+
+
+@pytest.mark.timeout(3600)
+def test_the_disk_is_full(unique: str, full: bool, chance: random.Random, judge: Judge) -> None:
+    with KafkaCluster(unique) as kafka, Load(kafka, unique) as load:
+        daemon, job = load.member()
+        load.wait_progress(200)
+        broker = kafka.brokers[0]
+        for _ in range(5 if full else 1):
+            with load.fault("disk full"):
+                # No file of its may grow any more: as on a full disk, a write
+                # fails, and a broker whose only directory has failed gives up.
+                resource.prlimit(broker.process.pid, resource.RLIMIT_FSIZE, (1, 1))
+                assert broker.process.wait(90) != 0
+                time.sleep(chance.uniform(0, 3))
+                broker.start()
+                kafka.wait_ready(120)
+        assert daemon.process.running()
+        assert job.process.running()
+        judge(load)
+
+
+@pytest.mark.timeout(3600)
+def test_leaders_move(unique: str, full: bool, chance: random.Random, judge: Judge) -> None:
+    with (KafkaCluster(unique, brokers=3, properties={"min.insync.replicas": "2"}) as kafka,
+          Load(kafka, unique, replication=3) as load):
+        load.member()
+        load.wait_progress(200)
+
+        def leaders() -> dict[int, int]:
+            found = kafka.admin().list_topics(load.topic, timeout=10).topics[load.topic].partitions
+            assert all(len(each.isrs) == 3 for each in found.values()), "a replica is behind"
+            return {number: each.leader for number, each in found.items()}
+
+        def in_sync() -> bool:
+            try:
+                return bool(leaders())
+            except AssertionError:
+                return False
+
+        for _ in range(5 if full else 1):
+            for broker in chance.sample(kafka.brokers, 3):
+                # Away from a broker that stops in order, and back by an election.
+                with load.fault(f"{broker.name} stops", repeats=False):
+                    broker.stop()
+                    broker.start()
+                    kafka.wait_ready(120)
+                wait_until(in_sync, 60, "all replicas have caught up", 0.2)
+                before = leaders()
+                with load.fault("leaders go back", repeats=False):
+                    moved = [TopicPartition(load.topic, each) for each in before]
+                    admin = kafka.admin()  # Must outlive its answer.
+                    admin.elect_leaders(ElectionType.PREFERRED, moved).result(30)
+                    wait_until(lambda: leaders() != before, 30, "leaders have moved", 0.1)
         judge(load)
 
 
