@@ -119,7 +119,7 @@ suite_sanitizers() {
   for preset in asan tsan; do
     cmake --preset "$preset" >build/"$preset".log 2>&1 || { cat build/"$preset".log >&2; return 1; }
     cmake --build "build/$preset" --parallel "$(nproc)" | tail -n 1
-    ctest --test-dir "build/$preset" --output-on-failure --no-tests=error
+    ctest --test-dir "build/$preset" --output-on-failure --no-tests=error -j 4
   done
   DATAPY_KAFKA_SIDECAR_BINARY=$ROOT/build/asan/datapy-kafka-sidecar run_pytest tests/integration "$@"
 }

@@ -76,8 +76,10 @@ void SessionLog::Assigned(const std::vector<PartitionOffset>& partitions) {
 void SessionLog::Revoked(const std::vector<TopicPartition>& partitions, bool lost) {
   const auto format = [](std::string* out, const TopicPartition& tp) { absl::StrAppend(out, ToString(tp)); };
   if (lost) {
-    spdlog::warn("session {}: {} partitions lost to another member: {}; what was in flight comes again there",
-                 session_id_, partitions.size(), Shorten(partitions, format));
+    spdlog::warn(
+        "session {}: {} partitions lost, the group did not hear of this member in time: {}; what was in flight "
+        "comes again",
+        session_id_, partitions.size(), Shorten(partitions, format));
   } else {
     spdlog::info("session {}: {} partitions revoked: {}", session_id_, partitions.size(),
                  Shorten(partitions, format));

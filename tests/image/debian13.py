@@ -50,8 +50,10 @@ def build_root() -> Path:
     def make(root: Path) -> None:
         run("cp", "-a", base, root)
         (root / "src").mkdir()
-        run_in(root, "deploy/install-deps.sh unit && apt-get clean")
-    return _once("build", make)
+    root = _once("build", make)
+    # Nothing to do in a root that has been kept, unless the tests need more by now.
+    run_in(root, "deploy/install-deps.sh unit && apt-get clean")
+    return root
 
 
 def client_root() -> Path:
