@@ -13,6 +13,7 @@ declare -A WHAT=(
   [build]="compile the daemon"
   [client]="make a Python environment with the client"
   [demo]="run deploy/demo.sh"
+  [package]="make the Debian package"
   [unit]="compile and run the unit tests"
   [python]="run the tests of the Python client"
   [style]="check formatting and lint"
@@ -31,6 +32,7 @@ declare -A PACKAGES=(
            protobuf-compiler protobuf-compiler-grpc libabsl-dev libspdlog-dev prometheus-cpp-dev libssl-dev"
   [client]="ca-certificates python3=python3 python3-venv"
   [unit]="libgtest-dev libgmock-dev libbenchmark-dev openssl=openssl"
+  [package]="file"
   [style]="clang-tidy clang"
   [kafka]="default-jdk-headless=java maven=mvn openssl=openssl"
   [grpcurl]="golang-go=go ca-certificates jq=jq"
@@ -44,6 +46,7 @@ declare -A PACKAGES=(
 declare -A INCLUDES=(
   [demo]="build client"
   [unit]="build"
+  [package]="build"
   [python]="build client"
   [style]="unit client"
   [integration]="unit client kafka grpcurl"

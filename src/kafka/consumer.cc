@@ -235,6 +235,16 @@ void Consumer::OnCommitted(rd_kafka_event_t* event, Events& events) {
                                                        rd_kafka_event_error(event))});
 }
 
+void Consumer::AwaitCommit(absl::Time deadline) {
+  while (!committing_.empty()) {
+    const int64_t rest_ms = absl::ToInt64Milliseconds(deadline - absl::Now());
+    const EventPtr event(
+        rd_kafka_queue_poll(commit_queue_.get(), static_cast<int>(std::max<int64_t>(0, rest_ms))));
+    if (event == nullptr) return;
+    if (rd_kafka_event_type(event.get()) == RD_KAFKA_EVENT_OFFSET_COMMIT) OnCommitted(event.get(), pending_);
+  }
+}
+
 std::vector<ports::CommitOutcome> Consumer::CommitSync(const std::vector<PartitionOffset>& positions,
                                                        absl::Duration timeout) {
   if (positions.empty()) return {};
@@ -251,6 +261,7 @@ std::vector<ports::CommitOutcome> Consumer::CommitSync(const std::vector<Partiti
   }
   // Never behind a later one, which it would undo.
   if (commit_held_) SendCommit();
+  AwaitCommit(deadline - timeout / 2);
   if (gate_ != nullptr) gate_->CommitSent(absl::Now());
   const PartitionListPtr list = ToCommitList(positions);
   // A queue of its own, so that an answer that comes too late goes nowhere.

@@ -77,6 +77,9 @@ class Consumer final : public ports::RecordSource {
   void OnCommitted(rd_kafka_event_t* event, Events& events);
   bool MustHoldCommits() const;
   void SendCommit();
+  // Waits for the answer to the commit on the wire. librdkafka may be trying it
+  // again, and it would undo a later one that is sent meanwhile.
+  void AwaitCommit(absl::Time deadline);
   // Ends the commit that is under way, unsent.
   void FailCommit(rd_kafka_resp_err_t code);
   // Assigns what has no position again, when librdkafka could not look up where

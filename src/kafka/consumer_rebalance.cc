@@ -58,6 +58,8 @@ void Consumer::OnRebalance(rd_kafka_event_t* event, Events& events) {
 }
 
 void Consumer::OnAssign(const rd_kafka_topic_partition_list_t* partitions, Events& events) {
+  // A lookup that failed for earlier partitions says nothing of these.
+  restart_at_.reset();
   const PartitionListPtr list(rd_kafka_topic_partition_list_copy(partitions));
   if (auto_offset_reset_ == config::OffsetReset::kLatest && list->cnt > 0) PinLatest(list.get());
   ports::PartitionsAssigned assigned;

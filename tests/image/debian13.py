@@ -44,7 +44,7 @@ def base_root() -> Path:
 
 
 def build_root() -> Path:
-    """One with all that deploy/install-deps.sh installs for the unit tests."""
+    """One with all that deploy/install-deps.sh installs for the unit tests and the package."""
     base = base_root()
 
     def make(root: Path) -> None:
@@ -52,7 +52,7 @@ def build_root() -> Path:
         (root / "src").mkdir()
     root = _once("build", make)
     # Nothing to do in a root that has been kept, unless the tests need more by now.
-    run_in(root, "deploy/install-deps.sh unit && apt-get clean")
+    run_in(root, "deploy/install-deps.sh unit package && apt-get clean")
     return root
 
 

@@ -117,6 +117,30 @@ TEST(Consumer, LatestPinsWhereItBegins) {
   EXPECT_EQ(again.begins.begin()->second, kNoOffset);
 }
 
+TEST(Consumer, ACommitThatIsTriedAgainDoesNotUndoALaterOne) {
+  MockKafka kafka;
+  kafka.CreateTopic("orders", 1);
+  kafka.Fill("orders", 0, 5);
+  const config::SessionOptions session = kafka.Session("group", {"orders"});
+  const TopicPartition tp{"orders", 0};
+  {
+    Member member(session);
+    ASSERT_TRUE(member.RunUntil([&] { return member.total == 5; }));
+    kafka.Inject(kOffsetCommit, {RD_KAFKA_RESP_ERR_COORDINATOR_LOAD_IN_PROGRESS});
+    member.source().CommitAsync({{tp, Offset(3), kNoLeaderEpoch}});
+    const auto outcomes = member.source().CommitSync({{tp, Offset(5), kNoLeaderEpoch}}, absl::Seconds(10));
+    ASSERT_EQ(outcomes.size(), 1u);
+    EXPECT_TRUE(outcomes[0].status.ok()) << outcomes[0].status;
+    EXPECT_TRUE(member.RunUntil([&] { return member.commits.size() == 1; }));
+    // Longer than librdkafka waits before it tries again.
+    member.RunUntil([] { return false; }, absl::Seconds(1));
+  }
+  kafka.Fill("orders", 0, 1, 5);
+  Member again(session);
+  ASSERT_TRUE(again.RunUntil([&] { return again.total > 0; }));
+  EXPECT_EQ(again.records[tp].front()->offset, Offset(5));
+}
+
 TEST(Consumer, NoneWithoutAnOffsetIsFatal) {
   MockKafka kafka;
   kafka.CreateTopic("orders", 1);
