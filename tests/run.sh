@@ -116,10 +116,14 @@ suite_chaos() {
 suite_sanitizers() {
   prepare_broker_tests sanitizers
   local preset
+  # gRPC hands its callbacks from thread to thread by atomic operations that
+  # ThreadSanitizer does not see in the distribution's library: all that a
+  # reactor holds would be a race.
+  local -A skipped=([asan]='^$' [tsan]='^unit\.rpc$')
   for preset in asan tsan; do
     cmake --preset "$preset" >build/"$preset".log 2>&1 || { cat build/"$preset".log >&2; return 1; }
     cmake --build "build/$preset" --parallel "$(nproc)" | tail -n 1
-    ctest --test-dir "build/$preset" --output-on-failure --no-tests=error -j 4
+    ctest --test-dir "build/$preset" --output-on-failure --no-tests=error -j 4 -E "${skipped[$preset]}"
   done
   DATAPY_KAFKA_SIDECAR_BINARY=$ROOT/build/asan/datapy-kafka-sidecar run_pytest tests/integration "$@"
 }

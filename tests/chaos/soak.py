@@ -71,10 +71,11 @@ class Watch:
                 [each.threads for each in self.samples], [rates[0], *rates]),
                 ("memory (RSS), MiB", "descriptors", "threads", "acked a second")):
             line.plot(minutes, values, linewidth=1)
-            line.set_ylim(0, max(values) * 1.1)
+            # A session that ends takes its count along for a moment: a spike.
+            line.set_ylim(0, min(max(values), 3 * statistics.median(values)) * 1.1)
             line.set_ylabel(name, fontsize=8)
             line.grid(alpha=0.3)
-        axes[0].set_title(title, fontsize=10)
+        axes[0].set_title(title, fontsize=8)
         axes[-1].set_xlabel("minutes")
         figure.tight_layout()
         figure.savefig(path, dpi=90)

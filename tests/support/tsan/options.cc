@@ -11,6 +11,7 @@ extern "C" const char* __tsan_default_suppressions() {
       // Completion queues and slices go from thread to thread by atomics.
       "called_from_lib:libgrpc.so\n"
       "called_from_lib:libgrpc++.so\n"
+      "called_from_lib:libgpr.so\n"
       // Its queues and reference counts use C11 mutexes and atomics.
       "called_from_lib:librdkafka.so\n"
       // Descriptors are made once behind an atomic.
@@ -21,11 +22,5 @@ extern "C" const char* __tsan_default_suppressions() {
       "called_from_lib:libabsl_status.so\n"
       "called_from_lib:libabsl_strings.so\n"
       // Of absl::Mutex itself, behind a spin lock.
-      "called_from_lib:libabsl_graphcycles_internal.so\n"
-      // gRPC's own objects of a call, of templates and so compiled into ours:
-      // the library hands them from thread to thread. Nothing of ours is called
-      // from these functions.
-      "race:grpc::internal::CallOpSet\n"
-      "race:ServerCallback*Impl::~ServerCallback\n"
-      "race:ServerCallback*Impl::CallOnDone\n";
+      "called_from_lib:libabsl_graphcycles_internal.so\n";
 }

@@ -5,6 +5,7 @@
 #include <gtest/gtest.h>
 #include <stdlib.h>
 
+#include <atomic>
 #include <filesystem>
 #include <functional>
 #include <memory>
@@ -79,7 +80,7 @@ class FakeSession : public ports::Session {
     return broken_;
   }
 
-  bool finish_when_broken = true;
+  std::atomic<bool> finish_when_broken = true;
 
  private:
   // An engine has one thread, and Finish is the last that it calls; here several
