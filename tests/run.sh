@@ -23,7 +23,7 @@ cd "$(dirname "$0")/.."
 ROOT=$PWD
 
 # What CI runs, quick ones first.
-CI_SUITES=(style unit python integration deploy security)
+CI_SUITES=(style unit python integration deploy security chaos)
 
 usage() { sed -n '2,/^set /{/^set /d;s/^# \{0,1\}//;p}' "$0"; }
 
