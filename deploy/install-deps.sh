@@ -32,7 +32,7 @@ declare -A PACKAGES=(
            protobuf-compiler protobuf-compiler-grpc libabsl-dev libspdlog-dev prometheus-cpp-dev libssl-dev"
   [client]="ca-certificates python3=python3 python3-venv"
   [unit]="libgtest-dev libgmock-dev libbenchmark-dev openssl=openssl"
-  [package]="file"
+  [package]="file dpkg-dev"
   [style]="clang-tidy clang"
   [kafka]="default-jdk-headless=java maven=mvn openssl=openssl"
   [grpcurl]="golang-go=go ca-certificates jq=jq"
