@@ -65,7 +65,7 @@ def test_the_package_installs_runs_and_goes(package: Path) -> None:
                             "datapy-kafka-sidecar --version && "
                             "datapy-kafka-sidecar --check --config=/usr/share/doc/datapy-kafka-sidecar/examples/local.json && "
                             "systemd-analyze verify datapy-kafka-sidecar@root.service 2>&1 | grep -i datapy || true; "
-                            "dpkg --purge datapy-kafka-sidecar && ! command -v datapy-kafka-sidecar")
+                            "dpkg --purge datapy-kafka-sidecar && test ! -e /usr/bin/datapy-kafka-sidecar")
         lines = text.splitlines()
         assert lines[0].startswith("datapy-kafka-sidecar ")
         assert lines[1] == "configuration is valid; connections: default"
