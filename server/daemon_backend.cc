@@ -105,8 +105,14 @@ ports::DaemonStatus DaemonBackend::GetStatus() {
   sessions_.Describe(&status);
   sinks_.Describe(&status);
   for (const auto& [name, connection] : connections_) status.connection_names.push_back(name);
+  absl::MutexLock lock(&mutex_);
   status.listen_addresses = listen_addresses_;
   return status;
+}
+
+void DaemonBackend::SetListenAddresses(std::vector<std::string> addresses) {
+  absl::MutexLock lock(&mutex_);
+  listen_addresses_ = std::move(addresses);
 }
 
 DaemonBackend::Leftovers DaemonBackend::Drain(absl::Duration timeout) {

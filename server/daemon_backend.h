@@ -8,7 +8,9 @@
 #include <string>
 #include <vector>
 
+#include "absl/base/thread_annotations.h"
 #include "absl/status/statusor.h"
+#include "absl/synchronization/mutex.h"
 #include "absl/time/time.h"
 #include "datapy_kafka/config/options.h"
 #include "datapy_kafka/engine/session_manager.h"
@@ -38,8 +40,8 @@ class DaemonBackend final : public rpc::Backend {
                ProduceDone done) override;
   ports::DaemonStatus GetStatus() override;
 
-  // For GetStatus; before the server takes calls.
-  void SetListenAddresses(std::vector<std::string> addresses) { listen_addresses_ = std::move(addresses); }
+  // For GetStatus. Any thread: calls may come before it is known where from.
+  void SetListenAddresses(std::vector<std::string> addresses);
 
   // Ends every session cleanly, then delivers what producers hold. Blocks. The
   // number of deliveries and of produced records that were left.
@@ -53,11 +55,12 @@ class DaemonBackend final : public rpc::Backend {
   const std::map<std::string, config::ConnectionOptions> connections_;
   const std::string version_;
   const absl::Time started_at_;
-  std::vector<std::string> listen_addresses_;
+  absl::Mutex mutex_;
+  std::vector<std::string> listen_addresses_ ABSL_GUARDED_BY(mutex_);
   std::atomic<bool> draining_{false};
   engine::SessionManager sessions_;
   engine::SinkPool sinks_;
-  // Last: its destructor waits for checks, which use nothing else here.
+  // Last: its destructor waits for what runs, which uses sinks_.
   engine::TaskRunner checks_;
 };
 

@@ -12,6 +12,9 @@ namespace {
 constexpr absl::Duration kPace = absl::Milliseconds(10);
 constexpr absl::Duration kFirstBackoff = absl::Milliseconds(50);
 constexpr absl::Duration kMaxBackoff = absl::Seconds(2);
+// From when on, and how often, it is told that commits are refused for now.
+constexpr absl::Duration kDelayPatience = absl::Seconds(10);
+constexpr absl::Duration kDelayInterval = absl::Minutes(1);
 
 delivery::CommitVerdict VerdictOf(const ports::CommitOutcome& outcome) {
   if (outcome.status.ok()) return delivery::CommitVerdict::kDone;
@@ -33,19 +36,31 @@ std::optional<delivery::CommitFinished> CommitDesk::Answered(const std::vector<p
     finished.outcomes.push_back({outcome.position, verdict});
     if (verdict == delivery::CommitVerdict::kDone) NoteConfirmed(outcome.position);
     if (verdict == delivery::CommitVerdict::kFailed && failure->ok()) *failure = outcome.status;
-    retry |= verdict == delivery::CommitVerdict::kRetry;
+    if (verdict == delivery::CommitVerdict::kRetry) {
+      retry = true;
+      delay_ = outcome.status;
+    }
   }
   if (!retry) {
+    delay_ = absl::OkStatus();
+    tell_delay_at_ = absl::InfiniteFuture();
     backoff_ = absl::ZeroDuration();
     if (now >= sent_at_ + kPace || !failure->ok()) return finished;
     held_ = std::move(finished);
     held_until_ = sent_at_ + kPace;
     return std::nullopt;
   }
+  if (tell_delay_at_ == absl::InfiniteFuture()) tell_delay_at_ = now + kDelayPatience;
   backoff_ = std::clamp(backoff_ * 2, kFirstBackoff, kMaxBackoff);
   held_ = std::move(finished);
   held_until_ = now + backoff_;
   return std::nullopt;
+}
+
+absl::Status CommitDesk::TakeDelay(absl::Time now) {
+  if (now < tell_delay_at_) return absl::OkStatus();
+  tell_delay_at_ = now + kDelayInterval;
+  return delay_;
 }
 
 std::optional<delivery::CommitFinished> CommitDesk::Due(absl::Time now) {

@@ -33,6 +33,10 @@ class CommitDesk {
                                                    absl::Time now, ports::LatencyHistogram* latency,
                                                    absl::Status* failure);
 
+  // Why commits have been refused, retriably, for longer than 10 s: once, and
+  // then once a minute. OK when there is nothing to tell.
+  absl::Status TakeDelay(absl::Time now);
+
   // Outcomes that were held back and are due.
   std::optional<delivery::CommitFinished> Due(absl::Time now);
 
@@ -61,6 +65,8 @@ class CommitDesk {
   std::optional<delivery::CommitFinished> held_;
   absl::Time held_until_ = absl::InfiniteFuture();
   absl::Duration backoff_ = absl::ZeroDuration();
+  absl::Status delay_;
+  absl::Time tell_delay_at_ = absl::InfiniteFuture();
   ByPartition last_;
   ByPartition unreported_;
   uint64_t confirmed_ = 0;

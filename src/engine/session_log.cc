@@ -119,6 +119,10 @@ void SessionLog::CommitFailed(const absl::Status& status) {
   spdlog::error("session {}: a commit was refused: {}", session_id_, std::string(status.message()));
 }
 
+void SessionLog::CommitDelayed(const absl::Status& status) {
+  spdlog::warn("session {}: commits are not taken, trying on: {}", session_id_, std::string(status.message()));
+}
+
 void SessionLog::Draining(delivery::DrainCause cause, absl::Duration timeout, size_t in_flight) {
   spdlog::info("session {} draining: {}; {} records in flight, at most {}", session_id_, Describe(cause),
                in_flight, absl::FormatDuration(timeout));

@@ -24,6 +24,7 @@ class SessionLog {
   void Trouble(const absl::Status& status, bool fatal);
   void RecordFailed(const delivery::ReportFailure& failure, absl::Time now);
   void CommitFailed(const absl::Status& status);
+  void CommitDelayed(const absl::Status& status);
   void Draining(delivery::DrainCause cause, absl::Duration timeout, size_t in_flight);
   void Ended(const delivery::Finish& finish, const delivery::Totals& totals, absl::Duration lasted,
              bool closed_in_time);

@@ -1,10 +1,12 @@
 #include "session_loop.h"
 
 #include <algorithm>
+#include <functional>
 #include <utility>
 #include <variant>
 
 #include "absl/strings/str_cat.h"
+#include "absl/time/clock.h"
 
 namespace datapy_kafka::engine {
 namespace {
@@ -16,6 +18,9 @@ constexpr size_t kPollBytes = 4u << 20;
 // membership when there is nothing to read (max.poll.interval.ms).
 constexpr absl::Duration kHousekeeping = absl::Milliseconds(500);
 constexpr absl::Duration kFinalCommitTimeout = absl::Seconds(10);
+// How long a revocation tries a refused commit again: the group waits for it.
+constexpr absl::Duration kRevokePatience = absl::Seconds(3);
+constexpr absl::Duration kCommitPause = absl::Milliseconds(200);
 constexpr absl::Duration kCloseTimeout = absl::Seconds(10);
 
 delivery::MachineOptions MachineOptionsOf(const config::SessionOptions& options,
@@ -179,6 +184,11 @@ void SessionLoop::TakeSourceEvent(ports::SourceEvent event) {
       log_.CommitFailed(failure);
       FailSession(failure);
     }
+    if (const absl::Status delay = commits_.TakeDelay(now_); !delay.ok() && !finished_) {
+      log_.CommitDelayed(delay);
+      board_.AddError(delay, now_);
+      stream_->Send(ports::NoticeFrame{true, GetErrorInfo(delay).reason, std::string(delay.message())});
+    }
   } else {
     TakeTrouble(std::get<ports::SourceTrouble>(event));
   }
@@ -270,9 +280,25 @@ void SessionLoop::Do(delivery::CommitOffsets& commit) {
   source_->CommitAsync(commit.positions);
 }
 
-std::vector<ports::CommitOutcome> SessionLoop::CommitNow(const std::vector<PartitionOffset>& positions) {
+std::vector<ports::CommitOutcome> SessionLoop::CommitNow(const std::vector<PartitionOffset>& positions,
+                                                         absl::Duration patience) {
   if (positions.empty()) return {};
+  const absl::Time deadline = absl::Now() + patience;
   std::vector<ports::CommitOutcome> outcomes = source_->CommitSync(positions, kFinalCommitTimeout);
+  // A coordinator that moves or loads refuses for seconds: there is no later
+  // commit that would make up for this one.
+  const auto retriable = [](const ports::CommitOutcome& one) { return one.retriable; };
+  for (;;) {
+    const auto rest = std::stable_partition(outcomes.begin(), outcomes.end(), std::not_fn(retriable));
+    if (rest == outcomes.end() || absl::Now() + kCommitPause >= deadline) break;
+    absl::SleepFor(kCommitPause);
+    std::vector<PartitionOffset> again;
+    for (auto one = rest; one != outcomes.end(); ++one) again.push_back(one->position);
+    outcomes.erase(rest, outcomes.end());
+    for (ports::CommitOutcome& outcome : source_->CommitSync(again, deadline - absl::Now())) {
+      outcomes.push_back(std::move(outcome));
+    }
+  }
   commits_.Confirmed(outcomes);
   for (const ports::CommitOutcome& outcome : outcomes) {
     if (!outcome.status.ok() && !outcome.stale) log_.CommitFailed(outcome.status);
@@ -281,7 +307,7 @@ std::vector<ports::CommitOutcome> SessionLoop::CommitNow(const std::vector<Parti
 }
 
 void SessionLoop::Do(delivery::FinishRevoke& finish) {
-  CommitNow(finish.positions);
+  CommitNow(finish.positions, kRevokePatience);
   source_->FinishRevoke();
   source_ready_ = true;
 }
@@ -307,7 +333,7 @@ void SessionLoop::Do(delivery::Finish& finish) {
   unacked_ = finish.unacked;
   on_health_(false);
   const bool committed = [&] {
-    for (const ports::CommitOutcome& outcome : CommitNow(finish.positions)) {
+    for (const ports::CommitOutcome& outcome : CommitNow(finish.positions, kFinalCommitTimeout)) {
       if (!outcome.status.ok() && !outcome.stale) return false;
     }
     return true;

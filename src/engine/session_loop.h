@@ -84,7 +84,9 @@ class SessionLoop final : public ports::Session {
   void Do(delivery::ReportFailure& failure);
   void Do(delivery::NotifyDraining& draining);
   void Do(delivery::Finish& finish);
-  std::vector<ports::CommitOutcome> CommitNow(const std::vector<PartitionOffset>& positions);
+  // Waits for the answer; retriable refusals are tried again for `patience`.
+  std::vector<ports::CommitOutcome> CommitNow(const std::vector<PartitionOffset>& positions,
+                                              absl::Duration patience);
   void SendStopped(const delivery::Finish& finish);
   ports::SessionTotals Totals() const;
 

@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <cstdint>
+#include <thread>
 #include <utility>
 
 #include "absl/time/time.h"
@@ -14,43 +15,48 @@ namespace {
 constexpr int kRequestTimeoutMs = 50;
 // The least time between two requests.
 constexpr absl::Duration kPause = absl::Milliseconds(2);
+// How long the end waits for a request that is on its way.
+constexpr absl::Duration kPatience = absl::Milliseconds(100);
 
 }  // namespace
 
 FetchNudge::~FetchNudge() {
-  {
-    absl::MutexLock lock(&mutex_);
-    stopping_ = true;
-  }
-  if (thread_.joinable()) thread_.join();
+  absl::MutexLock lock(&state_->mutex);
+  state_->stopping = true;
+  // The thread is left alone with its request when that outlasts its time-out,
+  // as it may before librdkafka 2.3 (issue 2588) when the leader does not answer.
+  if (state_->serving) state_->mutex.AwaitWithTimeout(absl::Condition(&NotServing, state_.get()), kPatience);
 }
+
+bool FetchNudge::NotServing(State* state) { return !state->serving; }
+bool FetchNudge::HasNews(State* state) { return state->stopping || !state->asked.empty(); }
 
 void FetchNudge::Ask(const TopicPartition& tp) {
-  {
-    absl::MutexLock lock(&mutex_);
-    if (std::find(asked_.begin(), asked_.end(), tp) != asked_.end()) return;
-    asked_.push_back(tp);
-  }
-  if (!thread_.joinable()) thread_ = std::thread(&FetchNudge::Serve, this);
+  absl::MutexLock lock(&state_->mutex);
+  if (std::find(state_->asked.begin(), state_->asked.end(), tp) != state_->asked.end()) return;
+  state_->asked.push_back(tp);
+  if (std::exchange(state_->serving, true)) return;
+  std::thread([state = state_, client = client_]() mutable { Serve(state.get(), std::move(client)); }).detach();
 }
 
-void FetchNudge::Serve() {
-  absl::MutexLock lock(&mutex_);
-  const auto has_news = [this]() ABSL_SHARED_LOCKS_REQUIRED(mutex_) { return stopping_ || !asked_.empty(); };
+void FetchNudge::Serve(State* state, std::shared_ptr<Client> client) {
+  absl::MutexLock lock(&state->mutex);
   for (;;) {
-    mutex_.Await(absl::Condition(&has_news));
-    if (stopping_) return;
-    const TopicPartition tp = std::move(asked_.front());
-    asked_.pop_front();
-    mutex_.Unlock();
+    state->mutex.Await(absl::Condition(&HasNews, state));
+    if (state->stopping) break;
+    const TopicPartition tp = std::move(state->asked.front());
+    state->asked.pop_front();
+    state->mutex.Unlock();
     // The answer, an error too, is of no interest: the request itself wakes.
     int64_t low = 0;
     int64_t high = 0;
-    (void)rd_kafka_query_watermark_offsets(client_->rk(), tp.topic.c_str(), tp.partition, &low, &high,
+    (void)rd_kafka_query_watermark_offsets(client->rk(), tp.topic.c_str(), tp.partition, &low, &high,
                                            kRequestTimeoutMs);
-    mutex_.Lock();
-    mutex_.AwaitWithTimeout(absl::Condition(&stopping_), kPause);
+    state->mutex.Lock();
+    state->mutex.AwaitWithTimeout(absl::Condition(&state->stopping), kPause);
   }
+  client.reset();  // before the Consumer gives up its own
+  state->serving = false;
 }
 
 }  // namespace datapy_kafka::kafka

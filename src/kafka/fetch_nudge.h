@@ -12,7 +12,7 @@
 #include <cstddef>
 #include <deque>
 #include <memory>
-#include <thread>
+#include <utility>
 
 #include "absl/base/thread_annotations.h"
 #include "absl/synchronization/mutex.h"
@@ -44,9 +44,9 @@ class QueueWatch {
 
 class FetchNudge {
  public:
-  // `client` outlives this.
   explicit FetchNudge(std::shared_ptr<Client> client) : client_(std::move(client)) {}
-  // Waits for a request that is on its way, 50 ms at most.
+  // Waits for a request that is on its way, 100 ms at most; the thread keeps the
+  // client while it lasts.
   ~FetchNudge();
 
   FetchNudge(const FetchNudge&) = delete;
@@ -56,13 +56,20 @@ class FetchNudge {
   void Ask(const TopicPartition& tp);
 
  private:
-  void Serve();
+  // Shared with the thread, which may outlive this.
+  struct State {
+    absl::Mutex mutex;
+    std::deque<TopicPartition> asked ABSL_GUARDED_BY(mutex);  // each once
+    bool stopping ABSL_GUARDED_BY(mutex) = false;
+    bool serving ABSL_GUARDED_BY(mutex) = false;  // from the first Ask on
+  };
+
+  static void Serve(State* state, std::shared_ptr<Client> client);
+  static bool NotServing(State* state) ABSL_SHARED_LOCKS_REQUIRED(state->mutex);
+  static bool HasNews(State* state) ABSL_SHARED_LOCKS_REQUIRED(state->mutex);
 
   const std::shared_ptr<Client> client_;
-  std::thread thread_;  // from the first Ask on
-  absl::Mutex mutex_;
-  std::deque<TopicPartition> asked_ ABSL_GUARDED_BY(mutex_);  // each once
-  bool stopping_ ABSL_GUARDED_BY(mutex_) = false;
+  const std::shared_ptr<State> state_ = std::make_shared<State>();
 };
 
 }  // namespace datapy_kafka::kafka

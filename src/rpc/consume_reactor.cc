@@ -222,6 +222,7 @@ void ConsumeReactor::OnCancel() { End(Cancelled()); }
 
 void ConsumeReactor::End(const absl::Status& status) {
   std::shared_ptr<ports::Session> session;
+  std::string peer;
   {
     absl::MutexLock lock(&mutex_);
     if (dropping_) return;
@@ -229,9 +230,11 @@ void ConsumeReactor::End(const absl::Status& status) {
     end_ = status;
     session = session_;
     StartTimer();
+    // Here, for gRPC's context may go with the call as soon as others can end it.
+    if (!finished_ && status.code() != absl::StatusCode::kCancelled) peer = context_->peer();
   }
-  if (status.code() != absl::StatusCode::kCancelled && MayLog()) {
-    spdlog::warn("a Consume call of {} ends: {}", context_->peer(), std::string(status.message()));
+  if (!peer.empty() && MayLog()) {
+    spdlog::warn("a Consume call of {} ends: {}", peer, std::string(status.message()));
   }
   if (session != nullptr) session->OnBroken();
   if (BeginWrite()) Pump();

@@ -76,6 +76,17 @@ TEST_F(CommitDeskTest, ARetriableOutcomeWaitsLongerEachTime) {
   EXPECT_EQ(desk_.NextDeadline(), kStart + absl::Milliseconds(50)) << "success ends the growth";
 }
 
+TEST_F(CommitDeskTest, ARefusalThatLastsIsToldOnceAMinute) {
+  Answer({Failed(kP0, true, false)}, kStart);
+  EXPECT_TRUE(desk_.TakeDelay(kStart + absl::Seconds(9)).ok());
+  Answer({Failed(kP0, true, false)}, kStart + absl::Seconds(10));
+  EXPECT_FALSE(desk_.TakeDelay(kStart + absl::Seconds(10)).ok());
+  EXPECT_TRUE(desk_.TakeDelay(kStart + absl::Seconds(69)).ok());
+  EXPECT_FALSE(desk_.TakeDelay(kStart + absl::Seconds(70)).ok());
+  Answer({Done(kP0, 1)}, kStart + absl::Seconds(71));
+  EXPECT_TRUE(desk_.TakeDelay(kStart + absl::Minutes(9)).ok());
+}
+
 TEST_F(CommitDeskTest, AFinalFailureIsTold) {
   const auto event = Answer({Done(kP0, 1), Failed(kP1, false, false)}, kStart);
   EXPECT_EQ(event->outcomes[1].verdict, delivery::CommitVerdict::kFailed);

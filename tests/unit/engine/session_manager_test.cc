@@ -203,6 +203,27 @@ TEST_F(SessionManagerTest, ACommitThatMayBeTriedAgainIs) {
   stream_.AwaitFinish();
 }
 
+TEST_F(SessionManagerTest, TheLastCommitIsTriedAgainToo) {
+  auto session = OpenWithThreeRecords();
+  kafka_->FailCommits(ErrorBuilder(ErrorReason::kKafka).Build("moving"), /*retriable=*/true, 4);
+  session->OnFrame(Ack(1, 3));
+  session->OnHalfClose();
+  ASSERT_TRUE(stream_.AwaitFinish());
+  EXPECT_TRUE(Committed(3));
+  EXPECT_TRUE(stream_.Await<ports::StoppedFrame>()->clean);
+}
+
+TEST_F(SessionManagerTest, ARevocationsCommitIsTriedAgainToo) {
+  auto session = OpenWithThreeRecords();
+  kafka_->FailCommits(ErrorBuilder(ErrorReason::kKafka).Build("moving"), /*retriable=*/true, 4);
+  kafka_->Push(ports::PartitionsRevoked{{kP0}, false});
+  ASSERT_TRUE(stream_.Await<ports::RevokedFrame>());
+  session->OnFrame(Ack(1, 3));
+  EXPECT_TRUE(Committed(3));
+  session->OnBroken();
+  stream_.AwaitFinish();
+}
+
 TEST_F(SessionManagerTest, ACommitThatIsRefusedForGoodEndsTheSession) {
   auto session = OpenWithThreeRecords();
   kafka_->FailCommits(ErrorBuilder(ErrorReason::kAuthorizationFailed).Build("group g: denied"), false, 5);
