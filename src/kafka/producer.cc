@@ -22,6 +22,8 @@ constexpr size_t kSmallBatch = 100;
 // How long the thread stays prepared for the deadlines of further batches: as
 // long as those are later, they need not wake it.
 constexpr absl::Duration kStandby = absl::Milliseconds(250);
+// The least time between two lines on records that nobody waits for.
+constexpr absl::Duration kFailureLogInterval = absl::Seconds(10);
 // What a closing producer waits for reports of what it dropped.
 constexpr absl::Duration kCloseGrace = absl::Seconds(2);
 
@@ -236,11 +238,19 @@ void Producer::TakeReport(const rd_kafka_message_t& message) {
     return;
   }
   failed_.fetch_add(1, std::memory_order_relaxed);
-  if (enqueued_mode) ++earlier_failures_;
-  if (enqueued_mode || job.answered()) return;
+  if (!enqueued_mode && job.answered()) return;
   // Not rd_kafka_message_errstr: of a produced message it returns the payload.
   const char* text = rd_kafka_err2str(message.err);
-  job.Fail(index, fatal_.has_value() ? *fatal_ : client_->Explain(message.err, text == nullptr ? "" : text));
+  const TranslatedError error =
+      fatal_.has_value() ? *fatal_ : client_->Explain(message.err, text == nullptr ? "" : text);
+  if (!enqueued_mode) return job.Fail(index, error);
+  ++earlier_failures_;
+  // Nobody waits for it: why, is told here alone.
+  const absl::Time now = absl::Now();
+  if (now < tell_failure_at_) return;
+  tell_failure_at_ = now + kFailureLogInterval;
+  spdlog::warn("producer of {}: an enqueued record of {} was not written: {}; not told to a job yet: {}",
+               connection_name_, rd_kafka_topic_name(message.rkt), error.message, earlier_failures_);
 }
 
 void Producer::ExpireJobs(absl::Time now) {
@@ -289,7 +299,8 @@ void Producer::Sweep() {
     ProduceJob& job = **it;
     const bool enqueued = job.batch.mode == ports::ProduceMode::kEnqueued && !job.batch.records.empty();
     const bool complete = job.batch.records.empty() ? all_over : enqueued ? job.all_given() : job.over();
-    if (complete) job.Answer(job.answered() ? 0 : std::exchange(earlier_failures_, 0));
+    // Told to those who wait for what is written, not to the next that is enqueued.
+    if (complete) job.Answer(job.answered() || enqueued ? 0 : std::exchange(earlier_failures_, 0));
     if (job.over() && job.answered()) {
       it = jobs_->erase(it);
       held_jobs_.fetch_sub(1, std::memory_order_relaxed);

@@ -98,6 +98,7 @@ class Producer final : public ports::RecordSink {
   QueuePtr reports_;
   std::map<std::string, TopicPtr> topics_ ABSL_GUARDED_BY(work_);
   uint64_t earlier_failures_ ABSL_GUARDED_BY(work_) = 0;
+  absl::Time tell_failure_at_ ABSL_GUARDED_BY(work_) = absl::InfinitePast();
   std::optional<TranslatedError> fatal_ ABSL_GUARDED_BY(work_);
   // Why brokers refuse the login or the handshake, or that none can be reached,
   // until a record gets through.

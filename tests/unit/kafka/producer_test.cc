@@ -164,6 +164,23 @@ TEST(Producer, EnqueuedFailuresAreToldWithTheNextBatch) {
   const auto flushed = ProduceAndWait(*sink, ports::ProduceBatch{});
   EXPECT_TRUE(flushed.failures.empty());
   EXPECT_GE(flushed.earlier_failures + enqueued.failures.size(), 1u);
+  EXPECT_EQ(enqueued.earlier_failures, 0u);
+}
+
+TEST(Producer, EnqueuedFailuresAreNotToldToTheNextThatIsEnqueued) {
+  MockKafka kafka;
+  kafka.CreateTopic("orders", 1);
+  auto sink = SinkOn(kafka);
+  kafka.Inject(kProduce, {RD_KAFKA_RESP_ERR_TOPIC_AUTHORIZATION_FAILED});
+  ports::ProduceBatch refused = BatchOf("orders", 1);
+  refused.mode = ports::ProduceMode::kEnqueued;
+  const auto first = ProduceAndWait(*sink, std::move(refused));
+  absl::SleepFor(absl::Milliseconds(300));  // the refusal comes
+  ports::ProduceBatch another = BatchOf("orders", 1);
+  another.mode = ports::ProduceMode::kEnqueued;
+  const auto second = ProduceAndWait(*sink, std::move(another));
+  EXPECT_EQ(second.earlier_failures, 0u);
+  EXPECT_EQ(ProduceAndWait(*sink, ports::ProduceBatch{}).earlier_failures + first.failures.size(), 1u);
 }
 
 TEST(Producer, AFatalErrorFailsAllAndSaysSo) {
