@@ -65,8 +65,8 @@ absl::StatusOr<std::shared_ptr<ports::Session>> DaemonBackend::StartSession(conf
 void DaemonBackend::CheckConnection(config::ConnectionOptions connection, absl::Duration timeout,
                                     CheckDone done) {
   auto shared_done = std::make_shared<CheckDone>(std::move(done));
-  absl::AnyInvocable<void()> task = [connection = std::move(connection), timeout, shared_done] {
-    (*shared_done)(kafka::CheckConnection(connection, timeout));
+  absl::AnyInvocable<void()> task = [this, connection = std::move(connection), timeout, shared_done] {
+    (*shared_done)(kafka::CheckConnection(connection, timeout, draining_));
   };
   if (!checks_.Run(task)) {
     (*shared_done)(

@@ -60,7 +60,7 @@ class DaemonBackend final : public rpc::Backend {
   std::atomic<bool> draining_{false};
   engine::SessionManager sessions_;
   engine::SinkPool sinks_;
-  // Last: its destructor waits for what runs, which uses sinks_.
+  // Last: its destructor waits for what runs, which uses draining_ and sinks_.
   engine::TaskRunner checks_;
 };
 

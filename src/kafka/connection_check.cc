@@ -1,5 +1,6 @@
 // CheckConnection: one look at a cluster, and what stands in the way.
 #include <algorithm>
+#include <atomic>
 #include <optional>
 #include <set>
 #include <string>
@@ -95,13 +96,18 @@ ports::ConnectionInfo InfoOf(rd_kafka_t* rk, const rd_kafka_metadata_t& metadata
   return info;
 }
 
-absl::StatusOr<ports::ConnectionInfo> Look(const Client& client, absl::Time began, absl::Duration timeout) {
+absl::StatusOr<ports::ConnectionInfo> Look(const Client& client, absl::Time began, absl::Duration timeout,
+                                           const std::atomic<bool>& stopping) {
   const QueuePtr events(rd_kafka_queue_get_main(client.rk()));
   Findings findings(client, began);
   absl::Duration slice = kFirstTry;
   while (true) {
     const absl::Duration rest = began + timeout - absl::Now();
     if (rest <= absl::ZeroDuration()) break;
+    if (stopping.load()) {
+      return ErrorBuilder(ErrorReason::kShuttingDown)
+          .Build("the daemon is stopping; check again with the next one");
+    }
     const rd_kafka_metadata_t* raw = nullptr;
     const int slice_ms =
         static_cast<int>(std::max<int64_t>(1, absl::ToInt64Milliseconds(std::min(slice, rest))));
@@ -125,14 +131,15 @@ absl::StatusOr<ports::ConnectionInfo> Look(const Client& client, absl::Time bega
 }  // namespace
 
 absl::StatusOr<ports::ConnectionInfo> CheckConnection(const config::ConnectionOptions& connection,
-                                                      absl::Duration timeout) {
+                                                      absl::Duration timeout,
+                                                      const std::atomic<bool>& stopping) {
   const absl::Time began = absl::Now();
   absl::StatusOr<ConfPtr> conf = CheckConf(connection, absl::ToInt64Milliseconds(timeout));
   if (!conf.ok()) return conf.status();
   absl::StatusOr<std::shared_ptr<Client>> client =
       Client::Make(RD_KAFKA_PRODUCER, *std::move(conf), SurroundingsOf(connection, [] {}));
   if (!client.ok()) return client.status();
-  absl::StatusOr<ports::ConnectionInfo> found = Look(**client, began, timeout);
+  absl::StatusOr<ports::ConnectionInfo> found = Look(**client, began, timeout, stopping);
   // Destroyed in the background: a name server that hangs must not hold this up.
   return found;
 }

@@ -4,6 +4,7 @@
 // Thread-safe. Nothing here blocks unless its comment says so.
 #pragma once
 
+#include <atomic>
 #include <cstdint>
 #include <functional>
 #include <memory>
@@ -39,8 +40,10 @@ absl::StatusOr<ProducerHandle> MakeProducer(const config::ConnectionOptions& con
 
 // Connects, logs in and lists topics. Blocks for `timeout` at most. Tells apart
 // unreachable, DNS, authentication, mechanism, authorization, TLS and time-out,
-// and gives up at the first answer that retrying will not change.
+// and gives up at the first answer that retrying will not change, or within 4 s
+// of `stopping`.
 absl::StatusOr<ports::ConnectionInfo> CheckConnection(const config::ConnectionOptions& connection,
-                                                      absl::Duration timeout);
+                                                      absl::Duration timeout,
+                                                      const std::atomic<bool>& stopping);
 
 }  // namespace datapy_kafka::kafka
