@@ -49,7 +49,8 @@ grpc::Status AnswerCheck(const absl::StatusOr<ports::ConnectionInfo>& info, grpc
   for (const std::string& topic : info->topics) message.add_topics(topic);
   message.set_cluster_id(info->cluster_id);
   message.set_librdkafka_version(info->librdkafka_version);
-  message.set_duration_ms(absl::ToInt64Milliseconds(info->duration));
+  // Rounded up: zero would be left out of what grpcurl shows.
+  message.set_duration_ms(absl::ToInt64Milliseconds(absl::Ceil(info->duration, absl::Milliseconds(1))));
   return Encode(message, response);
 }
 

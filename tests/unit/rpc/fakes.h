@@ -146,7 +146,7 @@ class FakeBackend : public Backend {
     ports::ConnectionInfo info;
     info.broker_count = 3;
     info.topics = {"a", "b"};
-    info.duration = absl::Milliseconds(7);
+    info.duration = absl::Microseconds(6001);
     std::thread([done = std::move(done), info]() mutable { done(info); }).detach();
   }
   void Produce(config::ConnectionOptions /*connection*/, config::Properties /*properties*/,
