@@ -65,7 +65,7 @@ SessionLoop::SessionLoop(Setup setup)
       board_(options_, id_, setup.clock->Now()),
       source_(std::move(setup.source)),
       stream_(setup.stream),
-      machine_(MachineOptionsOf(options_, source_->MaxPollInterval())),
+      machine_(std::in_place, MachineOptionsOf(options_, source_->MaxPollInterval())),
       commits_(options_.commit_report_interval),
       log_(id_),
       started_at_(setup.clock->Now()),
@@ -89,7 +89,11 @@ SessionEnd SessionLoop::Run() {
     if (!finished_) PollSource();
     if (!finished_) KeepHouse(now_);
   }
-  return {Totals(), unacked_};
+  const SessionEnd end{Totals(), unacked_};
+  // The records before the client that they came from.
+  machine_.reset();
+  source_.reset();
+  return end;
 }
 
 void SessionLoop::Open() {
@@ -109,7 +113,7 @@ void SessionLoop::Open() {
 
 absl::Duration SessionLoop::SleepTime(absl::Time now) const {
   if (source_ready_ || finished_) return absl::ZeroDuration();
-  const absl::Time wake = std::min({next_housekeeping_, machine_.NextDeadline(), commits_.NextDeadline()});
+  const absl::Time wake = std::min({next_housekeeping_, machine_->NextDeadline(), commits_.NextDeadline()});
   return std::max(absl::ZeroDuration(), wake - now);
 }
 
@@ -141,8 +145,8 @@ void SessionLoop::Take(LoopEvent event) {
 
 void SessionLoop::PollSource() {
   if (!source_ready_) return;
-  std::vector<ports::SourceEvent> events = source_->Poll(std::min(kPollRecords, machine_.free_records()),
-                                                         std::min(kPollBytes, machine_.free_bytes()));
+  std::vector<ports::SourceEvent> events = source_->Poll(std::min(kPollRecords, machine_->free_records()),
+                                                         std::min(kPollBytes, machine_->free_bytes()));
   source_ready_ = !events.empty();
   for (ports::SourceEvent& event : events) {
     if (finished_) return;
@@ -212,7 +216,7 @@ void SessionLoop::FailSession(const absl::Status& status) {
 }
 
 void SessionLoop::KeepHouse(absl::Time now) {
-  if (machine_.NextDeadline() <= now) Feed(delivery::Tick{});
+  if (machine_->NextDeadline() <= now) Feed(delivery::Tick{});
   if (finished_) return;
   if (auto due = commits_.Due(now)) Feed(std::move(*due));
   if (auto report = commits_.TakeReport(now, /*final=*/false); !report.empty()) {
@@ -232,11 +236,11 @@ void SessionLoop::ReportProgress() {
     if (one.position != kNoOffset) Feed(delivery::PositionReached{one.tp, one.position});
     if (finished_) return;
   }
-  board_.Publish(machine_, Totals(), joined_, progress, now_);
+  board_.Publish(*machine_, Totals(), joined_, progress, now_);
 }
 
 void SessionLoop::Feed(delivery::Event event) {
-  for (delivery::Action& action : machine_.Handle(now_, std::move(event))) {
+  for (delivery::Action& action : machine_->Handle(now_, std::move(event))) {
     std::visit([this](auto& one) { Do(one); }, action);
   }
 }
@@ -324,7 +328,7 @@ void SessionLoop::Do(delivery::ReportFailure& failure) {
 
 void SessionLoop::Do(delivery::NotifyDraining& draining) {
   on_health_(false);
-  log_.Draining(draining.cause, draining.timeout, machine_.in_flight_records());
+  log_.Draining(draining.cause, draining.timeout, machine_->in_flight_records());
   stream_->Send(ports::DrainingFrame{draining.cause, draining.timeout});
 }
 
@@ -345,13 +349,12 @@ void SessionLoop::Do(delivery::Finish& finish) {
   log_.Ended(finish, Totals(), clock_->Now() - started_at_, closed);
   finish.clean = finish.clean && committed;
   SendStopped(finish);
-  source_.reset();
   // The stream may be gone as soon as Finish returns.
   std::exchange(stream_, nullptr)->Finish(failure_);
 }
 
 ports::SessionTotals SessionLoop::Totals() const {
-  ports::SessionTotals totals = machine_.totals();
+  ports::SessionTotals totals = machine_->totals();
   totals.commits = commits_.confirmed();  // those at a revocation and at the end as well
   return totals;
 }

@@ -8,6 +8,7 @@
 #include <atomic>
 #include <functional>
 #include <memory>
+#include <optional>
 #include <string>
 #include <vector>
 
@@ -100,7 +101,7 @@ class SessionLoop final : public ports::Session {
   // The session's thread only.
   std::unique_ptr<ports::RecordSource> source_;
   ports::SessionStream* stream_;
-  delivery::DeliveryMachine machine_;
+  std::optional<delivery::DeliveryMachine> machine_;  // until Run returns
   CommitDesk commits_;
   AckLatencySampler sampler_;
   SessionLog log_;

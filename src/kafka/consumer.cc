@@ -18,7 +18,7 @@ namespace {
 // How often a closing consumer is asked whether it is closed: librdkafka has an
 // event for all that leads there, but not for the end itself.
 constexpr int kCloseCheckMs = 5;
-// What others who hold the client at Close are waited for.
+// How long a destructor waits for its client.
 constexpr absl::Duration kDestroyGrace = absl::Seconds(2);
 // How librdkafka begins to say that it does not know where to begin, for one
 // partition or for several.
@@ -75,7 +75,10 @@ Consumer::Consumer(const config::SessionOptions& options, std::shared_ptr<Client
 }
 
 Consumer::~Consumer() {
-  if (client_ != nullptr) Close(absl::ZeroDuration());
+  if (group_queue_ != nullptr) Close(absl::ZeroDuration());
+  nudge_.reset();
+  // Records that the job still reads may hold the client a little longer.
+  (void)ReleaseAndWait(std::move(client_), kDestroyGrace);
 }
 
 absl::Status Consumer::Subscribe() {
@@ -300,7 +303,6 @@ std::vector<ports::PartitionProgress> Consumer::Progress() {
 
 bool Consumer::Close(absl::Duration timeout) {
   const absl::Time deadline = absl::Now() + timeout;
-  nudge_.reset();
   if (revocation_.has_value()) FinishRevoke();
   const bool left = LeaveGroup(deadline);
   revocation_.reset();
@@ -308,9 +310,6 @@ bool Consumer::Close(absl::Duration timeout) {
   partitions_.clear();
   commit_queue_.reset();
   group_queue_.reset();
-  const absl::Duration rest = std::clamp(deadline - absl::Now(), absl::ZeroDuration(), kDestroyGrace);
-  // Records that the job still reads may hold the client a little longer.
-  (void)ReleaseAndWait(std::move(client_), rest);
   return left;
 }
 

@@ -108,7 +108,8 @@ class RecordSource {
   virtual absl::Duration MaxPollInterval() const = 0;
 
   // Leaves the group. Blocks for `timeout` at most; false when it ran out and
-  // the rest goes on in the background. Nothing else may be called afterwards.
+  // the rest goes on in the background. Nothing else may be called afterwards;
+  // the destructor frees the client, which may take some 100 ms.
   virtual bool Close(absl::Duration timeout) = 0;
 };
 

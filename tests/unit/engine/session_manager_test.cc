@@ -144,6 +144,21 @@ TEST_F(SessionManagerTest, ARetryComesAgainWithTheNextAttempt) {
   stream_.AwaitFinish();
 }
 
+TEST_F(SessionManagerTest, AnEndedSessionHoldsNoRecord) {
+  config::SessionOptions options;
+  options.failure_policy.mode = config::FailureMode::kRetry;  // keeps records for their next attempt
+  auto session = Open(std::move(options));
+  ports::Record one;
+  one.offset = Offset(0);
+  const auto record = std::make_shared<const ports::Record>(std::move(one));
+  kafka_->Push(ports::PartitionsAssigned{{At(0)}});
+  kafka_->Push(ports::RecordsPolled{kP0, {record}});
+  EXPECT_TRUE(stream_.Await<ports::DeliveriesFrame>());
+  session->OnBroken();
+  EXPECT_TRUE(stream_.AwaitFinish());
+  EXPECT_TRUE(Eventually([&] { return record.use_count() == 2; }));  // the test's and the stream's
+}
+
 TEST_F(SessionManagerTest, DrainAllEndsEverySessionAndRefusesNewOnes) {
   auto session = OpenWithThreeRecords();
   std::thread client([&] {
