@@ -29,7 +29,8 @@ declare -A WHAT=(
 )
 declare -A PACKAGES=(
   [build]="git cmake ninja-build g++ ccache pkg-config librdkafka-dev libgrpc++-dev libprotobuf-dev
-           protobuf-compiler protobuf-compiler-grpc libabsl-dev libspdlog-dev prometheus-cpp-dev libssl-dev"
+           protobuf-compiler protobuf-compiler-grpc libabsl-dev libspdlog-dev prometheus-cpp-dev libssl-dev
+           libjemalloc-dev"
   [client]="ca-certificates python3=python3 python3-venv"
   [unit]="libgtest-dev libgmock-dev libbenchmark-dev openssl=openssl"
   [package]="file dpkg-dev"
