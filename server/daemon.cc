@@ -31,6 +31,8 @@ namespace {
 
 constexpr absl::Duration kHealthTimeout = absl::Seconds(3);
 constexpr absl::Duration kServerShutdown = absl::Seconds(5);
+// What clients of Kafka that are still being freed are waited for at the end.
+constexpr absl::Duration kFreeTimeout = absl::Seconds(2);
 
 int Fail(const absl::Status& status, int code) {
   std::cerr << "datapy-kafka-sidecar: " << status.message() << "\n";
@@ -204,7 +206,11 @@ int RunDaemon(const DaemonOptions& options) {
   absl::StatusOr<config::FileOptions> file = config::Load(options.config_file, config::ProcessEnvironment());
   if (!file.ok()) return Fail(file.status(), kExitBadConfiguration);
   if (options.action == DaemonOptions::Action::kCheck) return ReportCheck(*file);
-  return Serve(options, *std::move(file));
+  const int code = Serve(options, *std::move(file));
+  if (kafka::AwaitFreed(kFreeTimeout)) return code;
+  // A thread of librdkafka's would run on while the process is taken down.
+  spdlog::shutdown();
+  _exit(code);
 }
 
 }  // namespace datapy_kafka

@@ -7,33 +7,55 @@
 #include "absl/strings/str_format.h"
 #include "absl/synchronization/mutex.h"
 #include "datapy_kafka/base/error.h"
+#include "datapy_kafka/kafka/client_factory.h"
 #include "kafka/certificate_chain.h"
 
 namespace datapy_kafka::kafka {
 namespace {
 
-// The destructions that run now, so that a close can wait for its own.
-struct Destructions {
-  absl::Mutex mutex;
-  int running ABSL_GUARDED_BY(mutex) = 0;
+// The process's clients, so that a close can wait for what it let go.
+class Census {
+ public:
+  static Census& Get() {
+    static Census* const kCensus = new Census;
+    return *kCensus;
+  }
+
+  void Born() {
+    absl::MutexLock lock(&mutex_);
+    ++alive_;
+  }
+  void Dying() {
+    absl::MutexLock lock(&mutex_);
+    ++dying_;
+  }
+  void Dead() {
+    absl::MutexLock lock(&mutex_);
+    --dying_;
+    --alive_;
+  }
+  bool AwaitNoneDying(absl::Duration timeout) { return AwaitZero(dying_, timeout); }
+  bool AwaitNoneAlive(absl::Duration timeout) { return AwaitZero(alive_, timeout); }
+
+ private:
+  bool AwaitZero(const int& count, absl::Duration timeout) {
+    const auto is_zero = [&count] { return count == 0; };
+    absl::MutexLock lock(&mutex_);
+    return mutex_.AwaitWithTimeout(absl::Condition(&is_zero), timeout);
+  }
+
+  absl::Mutex mutex_;
+  int alive_ = 0;  // made and not yet destroyed; under mutex_
+  int dying_ = 0;  // of these, those whose destruction runs; under mutex_
 };
 
-Destructions& RunningDestructions() {
-  static Destructions* const kDestructions = new Destructions;
-  return *kDestructions;
-}
-
 void DestroyInBackground(rd_kafka_t* rk, std::shared_ptr<void> keep_alive) {
-  Destructions& destructions = RunningDestructions();
-  {
-    absl::MutexLock lock(&destructions.mutex);
-    ++destructions.running;
-  }
-  std::thread([rk, keep_alive = std::move(keep_alive), &destructions] {
+  Census::Get().Dying();
+  std::thread([rk, keep_alive = std::move(keep_alive)]() mutable {
     // The group was left before, or is not to be waited for.
     rd_kafka_destroy_flags(rk, RD_KAFKA_DESTROY_F_NO_CONSUMER_CLOSE);
-    absl::MutexLock lock(&destructions.mutex);
-    --destructions.running;
+    keep_alive.reset();
+    Census::Get().Dead();
   }).detach();
 }
 
@@ -71,6 +93,7 @@ absl::StatusOr<std::shared_ptr<Client>> Client::Make(rd_kafka_type_t type, ConfP
     return ErrorBuilder(ErrorReason::kPropertyRefused).Build(absl::StrCat("librdkafka refuses: ", text));
   }
   (void)conf.release();  // rd_kafka_new took it
+  Census::Get().Born();
   return std::shared_ptr<Client>(
       raw, [](Client* client) { DestroyInBackground(client->rk_, std::shared_ptr<Client>(client)); });
 }
@@ -109,13 +132,9 @@ absl::Status Client::FatalError() const {
 bool ReleaseAndWait(std::shared_ptr<Client> client, absl::Duration timeout) {
   const bool last = client.use_count() == 1;
   client.reset();
-  if (!last) return false;
-  Destructions& destructions = RunningDestructions();
-  absl::MutexLock lock(&destructions.mutex);
-  const auto none_runs = [&destructions]() ABSL_SHARED_LOCKS_REQUIRED(destructions.mutex) {
-    return destructions.running == 0;
-  };
-  return destructions.mutex.AwaitWithTimeout(absl::Condition(&none_runs), timeout);
+  return last && Census::Get().AwaitNoneDying(timeout);
 }
+
+bool AwaitFreed(absl::Duration timeout) { return Census::Get().AwaitNoneAlive(timeout); }
 
 }  // namespace datapy_kafka::kafka

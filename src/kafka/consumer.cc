@@ -66,12 +66,10 @@ Consumer::Consumer(const config::SessionOptions& options, std::shared_ptr<Client
       auto_offset_reset_(options.auto_offset_reset),
       max_poll_interval_(max_poll_interval),
       client_(std::move(client)),
-      gate_(std::move(gate)) {
+      commits_(std::make_unique<Committer>(client_, std::move(gate))) {
   rd_kafka_poll_set_consumer(client_->rk());
   group_queue_.reset(rd_kafka_queue_get_consumer(client_->rk()));
-  commit_queue_.reset(rd_kafka_queue_new(client_->rk()));
   client_->WakeOn(group_queue_.get());
-  client_->WakeOn(commit_queue_.get());
 }
 
 Consumer::~Consumer() {
@@ -100,10 +98,10 @@ absl::Status Consumer::Subscribe() {
 std::vector<ports::SourceEvent> Consumer::Poll(size_t max_records, size_t max_bytes) {
   Events events = std::exchange(pending_, {});
   // Always, for it is also what tells librdkafka that the application lives.
-  ServeQueue(group_queue_.get(), events);
-  ServeQueue(commit_queue_.get(), events);
+  for (ports::CommitFinished& finished : commits_->TakeAnswered()) events.emplace_back(std::move(finished));
+  ServeGroup(events);
+  commits_->SendDue();
   if (restart_at_.has_value() && absl::Now() >= *restart_at_) RestartUnpositioned();
-  if (commit_held_ && !MustHoldCommits()) SendCommit();
   if (max_records == 0 || max_bytes == 0) return events;
   std::vector<Partition*> waiting;  // those that have something to read, in turn
   for (size_t i = 0; i < partitions_.size(); ++i) {
@@ -154,14 +152,11 @@ void Consumer::WatchQueue(Partition& partition) {
   nudge_->Ask(partition.tp);
 }
 
-void Consumer::ServeQueue(rd_kafka_queue_t* queue, Events& events) {
-  while (const EventPtr event{rd_kafka_queue_poll(queue, 0)}) {
+void Consumer::ServeGroup(Events& events) {
+  while (const EventPtr event{rd_kafka_queue_poll(group_queue_.get(), 0)}) {
     switch (rd_kafka_event_type(event.get())) {
       case RD_KAFKA_EVENT_REBALANCE:
         OnRebalance(event.get(), events);
-        break;
-      case RD_KAFKA_EVENT_OFFSET_COMMIT:
-        OnCommitted(event.get(), events);
         break;
       case RD_KAFKA_EVENT_ERROR: {
         const absl::string_view text = rd_kafka_event_error_string(event.get());
@@ -206,55 +201,16 @@ void Consumer::SetReadable(const TopicPartition& tp, bool readable) {
   if (Partition* partition = Find(tp.topic, tp.partition)) partition->readable = readable;
 }
 
-bool Consumer::MustHoldCommits() const { return gate_ != nullptr && gate_->Closed(absl::Now()); }
-
-void Consumer::CommitAsync(const std::vector<PartitionOffset>& positions) {
-  committing_ = positions;
-  commit_held_ = MustHoldCommits();
-  if (!commit_held_) SendCommit();
-}
-
-void Consumer::SendCommit() {
-  commit_held_ = false;
-  if (gate_ != nullptr) gate_->CommitSent(absl::Now());
-  const PartitionListPtr list = ToCommitList(committing_);
-  const rd_kafka_resp_err_t code =
-      rd_kafka_commit_queue(client_->rk(), list.get(), commit_queue_.get(), nullptr, nullptr);
-  if (code != RD_KAFKA_RESP_ERR_NO_ERROR) FailCommit(code);
-}
-
-void Consumer::FailCommit(rd_kafka_resp_err_t code) {
-  commit_held_ = false;
-  pending_.emplace_back(
-      std::in_place_type<ports::CommitFinished>,
-      ports::CommitFinished{ToOutcomes(*client_, std::exchange(committing_, {}), nullptr, code)});
-  client_->Wake();
-}
-
-void Consumer::OnCommitted(rd_kafka_event_t* event, Events& events) {
-  events.emplace_back(std::in_place_type<ports::CommitFinished>,
-                      ports::CommitFinished{ToOutcomes(*client_, std::exchange(committing_, {}),
-                                                       rd_kafka_event_topic_partition_list(event),
-                                                       rd_kafka_event_error(event))});
-}
-
-void Consumer::AwaitCommit(absl::Time deadline) {
-  while (!committing_.empty()) {
-    const int64_t rest_ms = absl::ToInt64Milliseconds(deadline - absl::Now());
-    const EventPtr event(
-        rd_kafka_queue_poll(commit_queue_.get(), static_cast<int>(std::max<int64_t>(0, rest_ms))));
-    if (event == nullptr) return;
-    if (rd_kafka_event_type(event.get()) == RD_KAFKA_EVENT_OFFSET_COMMIT) OnCommitted(event.get(), pending_);
-  }
-}
+void Consumer::CommitAsync(const std::vector<PartitionOffset>& positions) { commits_->Start(positions); }
 
 std::vector<ports::CommitOutcome> Consumer::CommitSync(const std::vector<PartitionOffset>& positions,
                                                        absl::Duration timeout) {
   if (positions.empty()) return {};
   const absl::Time deadline = absl::Now() + timeout;
-  while (gate_ != nullptr && gate_->joining() && absl::Now() < deadline - timeout / 2) {
+  const absl::Time patience = deadline - timeout / 2;
+  while (commits_->joining() && absl::Now() < patience) {
     absl::SleepFor(kGateCheck);
-    ServeQueue(group_queue_.get(), pending_);
+    ServeGroup(pending_);
   }
   const auto is_gone = [this](const PartitionOffset& one) {
     return Find(one.tp.topic, one.tp.partition) == nullptr;
@@ -262,21 +218,7 @@ std::vector<ports::CommitOutcome> Consumer::CommitSync(const std::vector<Partiti
   if (std::any_of(positions.begin(), positions.end(), is_gone)) {
     return ToOutcomes(*client_, positions, nullptr, RD_KAFKA_RESP_ERR_ILLEGAL_GENERATION);
   }
-  // Never behind a later one, which it would undo.
-  if (commit_held_) SendCommit();
-  AwaitCommit(deadline - timeout / 2);
-  if (gate_ != nullptr) gate_->CommitSent(absl::Now());
-  const PartitionListPtr list = ToCommitList(positions);
-  // A queue of its own, so that an answer that comes too late goes nowhere.
-  const QueuePtr queue(rd_kafka_queue_new(client_->rk()));
-  const rd_kafka_resp_err_t code =
-      rd_kafka_commit_queue(client_->rk(), list.get(), queue.get(), nullptr, nullptr);
-  if (code != RD_KAFKA_RESP_ERR_NO_ERROR) return ToOutcomes(*client_, positions, nullptr, code);
-  const EventPtr event(
-      rd_kafka_queue_poll(queue.get(), static_cast<int>(absl::ToInt64Milliseconds(deadline - absl::Now()))));
-  if (event == nullptr) return ToOutcomes(*client_, positions, nullptr, RD_KAFKA_RESP_ERR__TIMED_OUT);
-  return ToOutcomes(*client_, positions, rd_kafka_event_topic_partition_list(event.get()),
-                    rd_kafka_event_error(event.get()));
+  return commits_->Commit(positions, patience, deadline);
 }
 
 std::vector<ports::PartitionProgress> Consumer::Progress() {
@@ -308,7 +250,7 @@ bool Consumer::Close(absl::Duration timeout) {
   revocation_.reset();
   pending_.clear();
   partitions_.clear();
-  commit_queue_.reset();
+  commits_.reset();
   group_queue_.reset();
   return left;
 }

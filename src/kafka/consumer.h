@@ -19,7 +19,7 @@
 #include "datapy_kafka/config/options.h"
 #include "datapy_kafka/ports/record_source.h"
 #include "kafka/client.h"
-#include "kafka/commit_gate.h"
+#include "kafka/committer.h"
 #include "kafka/fetch_nudge.h"
 #include "kafka/rd_handles.h"
 #include "kafka/trouble_filter.h"
@@ -70,18 +70,10 @@ class Consumer final : public ports::RecordSource {
   Consumer(const config::SessionOptions& options, std::shared_ptr<Client> client,
            std::shared_ptr<CommitGate> gate, absl::Duration max_poll_interval);
 
-  void ServeQueue(rd_kafka_queue_t* queue, Events& events);
+  void ServeGroup(Events& events);
   void OnRebalance(rd_kafka_event_t* event, Events& events);
   void OnAssign(const rd_kafka_topic_partition_list_t* partitions, Events& events);
   void OnRevoke(const rd_kafka_topic_partition_list_t* partitions, Events& events);
-  void OnCommitted(rd_kafka_event_t* event, Events& events);
-  bool MustHoldCommits() const;
-  void SendCommit();
-  // Waits for the answer to the commit on the wire. librdkafka may be trying it
-  // again, and it would undo a later one that is sent meanwhile.
-  void AwaitCommit(absl::Time deadline);
-  // Ends the commit that is under way, unsent.
-  void FailCommit(rd_kafka_resp_err_t code);
   // Assigns what has no position again, when librdkafka could not look up where
   // to begin: it reports that once and does not try again (as of 2.8).
   void RestartUnpositioned();
@@ -107,15 +99,12 @@ class Consumer final : public ports::RecordSource {
   std::shared_ptr<Client> client_;
   std::unique_ptr<FetchNudge> nudge_;
   QueuePtr group_queue_;
-  QueuePtr commit_queue_;
+  std::unique_ptr<Committer> commits_;
   std::vector<std::unique_ptr<Partition>> partitions_;
   size_t next_partition_ = 0;  // turns: who reads first in a Poll
   std::optional<Revocation> revocation_;
-  std::optional<absl::Time> restart_at_;     // for RestartUnpositioned
-  const std::shared_ptr<CommitGate> gate_;   // null: not needed
-  std::vector<PartitionOffset> committing_;  // on the wire, or held back
-  bool commit_held_ = false;
-  Events pending_;  // found outside Poll
+  std::optional<absl::Time> restart_at_;  // for RestartUnpositioned
+  Events pending_;                        // found outside Poll
   TroubleFilter troubles_;
   bool fatal_reported_ = false;
 };

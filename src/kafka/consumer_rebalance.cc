@@ -43,7 +43,7 @@ void Consumer::Forget(const rd_kafka_topic_partition_list_t* partitions) {
 }
 
 void Consumer::OnRebalance(rd_kafka_event_t* event, Events& events) {
-  if (gate_ != nullptr) gate_->RebalanceSeen();
+  commits_->RebalanceSeen();
   const rd_kafka_topic_partition_list_t* partitions = rd_kafka_event_topic_partition_list(event);
   switch (rd_kafka_event_error(event)) {
     case RD_KAFKA_RESP_ERR__ASSIGN_PARTITIONS:
@@ -167,7 +167,7 @@ void Consumer::OnRevoke(const rd_kafka_topic_partition_list_t* partitions, Event
   if (revoked.lost) {
     Forget(partitions);
     // Sent after joining again it would be taken, over what their new owner committed.
-    if (commit_held_) FailCommit(RD_KAFKA_RESP_ERR_ILLEGAL_GENERATION);
+    commits_->DropHeld();
   }
   events.emplace_back(std::in_place_type<ports::PartitionsRevoked>, std::move(revoked));
 }
@@ -177,7 +177,7 @@ void Consumer::FinishRevoke() {
   const Revocation revocation = *std::exchange(revocation_, std::nullopt);
   Forget(revocation.partitions.get());
   // Before another owner can begin.
-  if (commit_held_) SendCommit();
+  commits_->SendHeld();
   if (revocation.cooperative) {
     const RdErrorPtr refused(rd_kafka_incremental_unassign(client_->rk(), revocation.partitions.get()));
     if (refused == nullptr) return;

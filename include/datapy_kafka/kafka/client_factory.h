@@ -46,4 +46,8 @@ absl::StatusOr<ports::ConnectionInfo> CheckConnection(const config::ConnectionOp
                                                       absl::Duration timeout,
                                                       const std::atomic<bool>& stopping);
 
+// Clients are freed in the background. Waits until none is left in the process,
+// `timeout` at most; false when one is: its threads still run.
+bool AwaitFreed(absl::Duration timeout);
+
 }  // namespace datapy_kafka::kafka
