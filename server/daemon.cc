@@ -5,6 +5,7 @@
 #include <sys/resource.h>
 #include <unistd.h>
 
+#include <algorithm>
 #include <atomic>
 #include <iostream>
 #include <memory>
@@ -12,6 +13,7 @@
 #include <utility>
 
 #include "absl/status/status.h"
+#include "absl/strings/match.h"
 #include "absl/strings/str_cat.h"
 #include "absl/strings/str_join.h"
 #include "daemon_backend.h"
@@ -47,9 +49,13 @@ void ForbidDumps() {
 }
 
 int AskForHealth(const DaemonOptions& options) {
-  const absl::Status status = rpc::CheckHealth(options.listen.front(), kHealthTimeout);
+  // A TCP address may want a certificate that this process has not.
+  const auto is_unix = [](const std::string& address) { return absl::StartsWith(address, "unix:"); };
+  const auto found = std::find_if(options.listen.begin(), options.listen.end(), is_unix);
+  const std::string& address = found == options.listen.end() ? options.listen.front() : *found;
+  const absl::Status status = rpc::CheckHealth(address, kHealthTimeout);
   if (!status.ok()) return Fail(status, kExitFailed);
-  std::cout << "serving at " << options.listen.front() << "\n";
+  std::cout << "serving at " << address << "\n";
   return kExitClean;
 }
 

@@ -39,8 +39,9 @@ ABSL_FLAG(std::string, log_format, "tab", "tab (columns as DataPy's) or json");
 ABSL_FLAG(double, log_summary_interval_s, 60,
           "seconds between the log's summaries, one line for each open session; 0: none");
 ABSL_FLAG(bool, check, false, "check flags and configuration, then exit: 0 or 2");
-ABSL_FLAG(bool, health, false,
-          "ask the daemon that runs at the first --listen address for its health: exit 0 or 1");
+ABSL_FLAG(
+    bool, health, false,
+    "ask the daemon at the --listen address, the first unix socket of several, for its health: exit 0 or 1");
 
 namespace datapy_kafka {
 namespace {

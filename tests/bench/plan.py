@@ -8,7 +8,7 @@ from dataclasses import dataclass, replace
 from bench.drains import LEGS, Drain
 
 # Legs that would read for hours are ended by the clock.
-ENDED_BY_CLOCK = {"B"}
+ENDED_BY_CLOCK = {"B", "C default"}
 
 
 @dataclass(frozen=True)
@@ -52,8 +52,8 @@ class Plan:
 FULL = Plan(
     name="full",
     cells=(
-        Cell(100, 1, 1_000_000, 4, clock_s=20),
-        Cell(100, 8, 1_000_000, 4, clock_s=20),
+        Cell(100, 1, 5_000_000, 3, clock_s=20),
+        Cell(100, 8, 5_000_000, 3, clock_s=20),
         Cell(1024, 1, 1_000_000, 2),
         Cell(1024, 8, 1_000_000, 2),
         Cell(10_240, 1, 300_000, 2),

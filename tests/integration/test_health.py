@@ -10,8 +10,8 @@ from contextlib import ExitStack
 from typing import Any
 
 import datapy_kafka
-from support.paths import BUILD, wait_until
-from support.sidecar import Api, Sidecar
+from support.paths import BUILD, free_ports, wait_until
+from support.sidecar import Api, Sidecar, sidecar_binary
 
 
 class HeldRecord:
@@ -74,6 +74,14 @@ def test_from_the_start_of_a_drain_nothing_serves_and_the_daemon_lives(cleanup: 
     assert daemon.process.running()
     job.let_go()
     assert daemon.process.wait(30) == 0
+
+
+def test_health_asks_at_the_unix_socket_whatever_else_is_named_first(cleanup: ExitStack) -> None:
+    daemon = cleanup.enter_context(Sidecar("health-address", None, ["--dev_broker"]))
+    port, = free_ports(1)
+    asked = subprocess.run([str(sidecar_binary()), "--health", f"--listen=127.0.0.1:{port},{daemon.address}"],
+                           capture_output=True, text=True, timeout=30, check=False)
+    assert (asked.returncode, asked.stdout) == (0, f"serving at {daemon.address}\n"), asked.stderr
 
 
 def test_a_broker_that_is_gone_leaves_the_daemon_healthy(cleanup: ExitStack) -> None:

@@ -88,7 +88,7 @@ struct Limits {
   uint64_t max_producer_queue_bytes = 64u << 20;
   absl::Duration idle_timeout = absl::Seconds(600);
   uint32_t max_metric_partitions = 200;
-  uint64_t max_rpc_memory_bytes = 512u << 20;
+  uint64_t max_rpc_memory_bytes = 256u << 20;
 };
 
 // TLS of the TCP listeners; all three, or none.

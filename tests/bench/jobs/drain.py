@@ -80,6 +80,8 @@ def run_client(job: dict[str, Any]) -> dict[str, Any]:
     controller = datapy_kafka.StreamController()
     batch = job["leg"].startswith("A'")
     handler: Any
+    if job["leg"] == "A' frame":
+        import polars  # noqa: F401 - as the peer does before its first record
     if batch:
         handler = batch_handler(meter, controller.request_stop)
         if job["leg"] == "A' frame":
