@@ -23,7 +23,7 @@ cd "$(dirname "$0")/.."
 ROOT=$PWD
 
 # What CI runs, quick ones first.
-CI_SUITES=(style unit python integration deploy security chaos)
+CI_SUITES=(style unit python integration deploy security fuzz bench-smoke chaos)
 
 usage() { sed -n '2,/^set /{/^set /d;s/^# \{0,1\}//;p}' "$0"; }
 
