@@ -7,13 +7,14 @@ import json
 import subprocess
 import sys
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
+from functools import partial
 from pathlib import Path
 
 from support.paths import BUILD, ROOT
 
 from bench.drains import Drain, run_drain
-from bench.environment import FLOOR, Environment
+from bench.environment import FLOOR, Environment, drain_topic
 from bench.exchanges import run_latency, run_singles, run_tables
 from bench.flat import run_flat
 from bench.machine import description
@@ -22,32 +23,51 @@ from bench.plots import draw
 from bench.report import as_json, console, report
 from bench.summary import Row
 
+# What it is, and what measures it.
+Run = tuple[Row, Callable[[], Row]]
 # Kept from one run to the next.
 NOTES = ROOT / "tests" / "bench" / "notes.md"
 PARTS = ("drain", "latency", "produce", "flat")
 
 
-def measure(env: Environment, plan: Plan, parts: list[str], legs: list[str] | None) -> Iterator[Row]:
-    """Every run of the plan, as it ends."""
+def runs_of(env: Environment, plan: Plan, parts: list[str], legs: list[str] | None) -> Iterator[Run]:
+    """Every run of the plan: what it is, and what measures it."""
     if "drain" in parts:
         for cell in plan.cells:
-            topic = env.topic(cell.records, cell.size, cell.partitions)
             for number, drain in cell.drains():
                 if legs is None or drain.leg in legs:
-                    yield {"part": "drain", "pass": number, **_identity(drain), **run_drain(env, drain)}
-            env.forget(topic)
+                    yield {"part": "drain", "pass": number, **_identity(drain)}, partial(run_drain, env, drain)
+            env.forget(drain_topic(cell.records, cell.size, cell.partitions))
     if "latency" in parts:
         for rate in plan.latency_rates:
-            for leg in plan.latency_legs:
-                yield {"part": "latency", **run_latency(env, leg, rate, plan.latency_s)}
+            for number, leg in enumerate(plan.latency_legs):
+                yield ({"part": "latency", "leg": leg, "rate": rate, "pass": number},
+                       partial(run_latency, env, leg, rate, plan.latency_s))
     if "produce" in parts:
-        for leg in plan.table_legs:
-            yield {"part": "tables", **run_tables(env, leg, plan.table_rows, plan.table_times)}
-        for leg in plan.single_legs:
-            yield {"part": "singles", **run_singles(env, leg, plan.singles)}
+        for number, leg in enumerate(plan.table_legs):
+            yield ({"part": "tables", "leg": leg, "pass": number},
+                   partial(run_tables, env, leg, plan.table_rows, plan.table_times))
+        for number, leg in enumerate(plan.single_legs):
+            yield {"part": "singles", "leg": leg, "pass": number}, partial(run_singles, env, leg, plan.singles)
     if "flat" in parts:
-        for axis, value, found in run_flat(env, plan):
-            yield {"part": "flat", "axis": axis, "value": value, **found}
+        for axis, value, run in run_flat(env, plan):
+            yield {"part": "flat", "axis": axis, "value": value}, run
+
+
+def measured(runs: Iterator[Run], journal: Path, resume: bool) -> Iterator[Row]:
+    """Every run's row; those of the journal, when they are to be kept, are not measured again."""
+    kept = [json.loads(line) for line in journal.read_text().splitlines()] if resume else []
+    with journal.open("w") as file:
+        for what, run in runs:
+            row = next((each for each in kept if what.items() <= each.items()), None)
+            if row is None:
+                row = {**what, **run()}
+                say(row)
+            else:
+                kept.remove(row)
+            file.write(json.dumps(row) + "\n")
+            file.flush()
+            yield row
 
 
 def _identity(drain: Drain) -> Row:
@@ -79,6 +99,7 @@ def main() -> int:
     parser.add_argument("--part", action="append", choices=PARTS, help="only this part (repeatable)")
     parser.add_argument("--flat", action="store_true", help="the part flat besides")
     parser.add_argument("--leg", action="append", help="only this leg of the drains (repeatable)")
+    parser.add_argument("--resume", action="store_true", help="go on with a run that was broken off")
     parser.add_argument("--kafka", default="3.9.1", metavar="VERSION", help="of the broker")
     parser.add_argument("--out", type=Path, help="folder of the results; default: tests/bench for a whole full run, "
                                                  "else build/bench/PLAN")
@@ -89,11 +110,9 @@ def main() -> int:
     out = chosen.out or (ROOT / "tests" / "bench" if whole else BUILD / "bench" / plan.name)
     out.mkdir(parents=True, exist_ok=True)
 
-    rows: list[Row] = []
+    journal = BUILD / "bench" / f"{plan.name}.jsonl"
     with Environment(chosen.kafka) as env:
-        for row in measure(env, plan, parts, chosen.leg):
-            rows.append(row)
-            say(row)
+        rows = list(measured(runs_of(env, plan, parts, chosen.leg), journal, chosen.resume))
         assert env.daemon.process.running(), f"the daemon ended during the benchmark:\n{env.daemon.process.tail()}"
         code = env.daemon.stop()
         assert code == 0, f"the daemon ended with {code}:\n{env.daemon.process.tail()}"

@@ -32,6 +32,11 @@ def record_value(index: int, size: int) -> str:
     return head + "x" * (size - len(head) - 2) + '"}'
 
 
+def drain_topic(records: int, size: int, partitions: int) -> str:
+    """The name of a topic that is drained."""
+    return f"drain-{size}-{partitions}-{records}"
+
+
 class Environment:
     """What all legs share; a daemon that runs from the first leg to the last."""
 
@@ -66,7 +71,7 @@ class Environment:
 
     def topic(self, records: int, size: int, partitions: int, name: str = "") -> str:
         """A topic with so many records of so many bytes, spread evenly; made once."""
-        name = name or f"drain-{size}-{partitions}-{records}"
+        name = name or drain_topic(records, size, partitions)
         if name not in self._filled:
             # One segment a partition is kept whole whatever its age.
             self.kafka.create_topic(name, partitions, config={"retention.ms": "-1"})
@@ -79,10 +84,11 @@ class Environment:
         return name
 
     def forget(self, name: str) -> None:
-        """Removes a topic, to give its disk space back."""
+        """Removes a topic, if there is one, to give its disk space back."""
         self._filled.pop(name, None)
         admin = self.kafka.admin()
-        admin.delete_topics([name])[name].result(30)
+        if name in admin.list_topics(timeout=30).topics:
+            admin.delete_topics([name])[name].result(30)
 
     def offset_commits(self) -> int:
         """How many offsets have been committed to the broker so far: its own log of them."""

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import uuid
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
+from functools import partial
 from typing import Any
 
 from bench.drains import TIMEOUT_S, Drain, run_drain
@@ -18,18 +19,18 @@ WINDOWS = (10, 100, 1000, 10_000, 100_000)
 FAIL_PERCENT = (0, 1, 10, 25, 50)
 SUMMARY_INTERVALS = (1, 10, 100, 1000, 10_000, 1_000_000)
 
-Point = tuple[str, int, dict[str, Any]]
+Point = tuple[str, int, Callable[[], dict[str, Any]]]
 
 
 def run_flat(env: Environment, plan: Plan) -> Iterator[Point]:
-    """(what grows, its value, the figures), for every value and pass."""
+    """(what grows, its value, what measures it), for every value and pass."""
     records = plan.flat_records
     for number in range(plan.flat_passes):
         points = list(_points(env, records))
         for axis, value, drain in points if number % 2 == 0 else reversed(points):
-            yield axis, value, run_drain(env, drain)
+            yield axis, value, partial(run_drain, env, drain)
         for sessions in SESSIONS if number % 2 == 0 else reversed(SESSIONS):
-            yield "sessions", sessions, run_sessions(env, sessions, records)
+            yield "sessions", sessions, partial(run_sessions, env, sessions, records)
 
 
 def _points(env: Environment, records: int) -> Iterator[tuple[str, int, Drain]]:

@@ -74,7 +74,12 @@ def produce(bootstrap_servers: str, topic: str, records: Iterable[dict[str, Any]
 
     count = 0
     for record in records:
-        producer.produce(topic, on_delivery=on_delivery, **record)
+        while True:
+            try:
+                producer.produce(topic, on_delivery=on_delivery, **record)
+                break
+            except BufferError:
+                producer.poll(0.1)
         count += 1
         if count % 10_000 == 0:
             producer.poll(0)
