@@ -29,6 +29,27 @@ namespace datapy_kafka::rpc {
 
 inline constexpr absl::Duration kPatience = absl::Seconds(20);
 
+// What a test and gRPC's threads both use.
+template <typename T>
+class Shared {
+ public:
+  Shared() = default;
+  explicit Shared(T value) : value_(std::move(value)) {}
+  Shared& operator=(T value) {
+    absl::MutexLock lock(&mutex_);
+    value_ = std::move(value);
+    return *this;
+  }
+  T Get() const {
+    absl::MutexLock lock(&mutex_);
+    return value_;
+  }
+
+ private:
+  mutable absl::Mutex mutex_;
+  T value_ ABSL_GUARDED_BY(mutex_);
+};
+
 // A session that notes what it is told. Its test is its engine: by default it
 // asks for the next frame at once and finishes when the stream breaks.
 class FakeSession : public ports::Session {
@@ -129,9 +150,9 @@ class FakeBackend : public Backend {
   }
   absl::StatusOr<std::shared_ptr<ports::Session>> StartSession(config::SessionOptions options,
                                                                ports::SessionStream* stream) override {
-    if (!refuse_session.ok()) return refuse_session;
+    if (const absl::Status refused = refuse_session.Get(); !refused.ok()) return refused;
     auto session = std::make_shared<FakeSession>(stream);
-    if (before_return) before_return(session.get());
+    if (const auto before = before_return.Get()) before(session.get());
     absl::MutexLock lock(&mutex_);
     session_options_ = std::move(options);
     sessions_.push_back(session);
@@ -151,9 +172,9 @@ class FakeBackend : public Backend {
   }
   void Produce(config::ConnectionOptions /*connection*/, config::Properties /*properties*/,
                ports::ProduceBatch batch, ProduceDone done) override {
-    done(on_produce(batch));
+    done(on_produce.Get()(batch));
   }
-  ports::DaemonStatus GetStatus() override { return status; }
+  ports::DaemonStatus GetStatus() override { return status.Get(); }
 
   // The session that was opened `index`th.
   std::shared_ptr<FakeSession> WaitSession(size_t index = 0) {
@@ -179,12 +200,12 @@ class FakeBackend : public Backend {
     for (const auto& session : sessions) session->Finish(absl::OkStatus());
   }
 
-  absl::Status refuse_session;
-  std::function<void(FakeSession*)> before_return;
-  std::function<absl::StatusOr<ports::ProduceResult>(const ports::ProduceBatch&)> on_produce =
-      [](const ports::ProduceBatch&) { return ports::ProduceResult{}; };
-  absl::Duration checked_timeout;
-  ports::DaemonStatus status;
+  Shared<absl::Status> refuse_session;
+  Shared<std::function<void(FakeSession*)>> before_return;
+  using OnProduce = std::function<absl::StatusOr<ports::ProduceResult>(const ports::ProduceBatch&)>;
+  Shared<OnProduce> on_produce{[](const ports::ProduceBatch&) { return ports::ProduceResult{}; }};
+  Shared<absl::Duration> checked_timeout;
+  Shared<ports::DaemonStatus> status;
 
  private:
   absl::Mutex mutex_;

@@ -35,7 +35,7 @@ TEST_F(UnaryTest, CheckConnectionAnswers) {
   EXPECT_EQ(response.broker_count(), 3);
   EXPECT_THAT(response.topics(), testing::ElementsAre("a", "b"));
   EXPECT_EQ(response.duration_ms(), 7);
-  EXPECT_EQ(backend_.checked_timeout, absl::Seconds(60));
+  EXPECT_EQ(backend_.checked_timeout.Get(), absl::Seconds(60));
 }
 
 TEST_F(UnaryTest, CheckConnectionSaysWhatFailed) {
@@ -116,13 +116,14 @@ TEST_F(UnaryTest, ProducesColumnsAndOwnsTheirBytesBeyondTheCall) {
   v1::RecordHeaders* headers = columns->add_headers();
   headers->set_index(2);
   headers->add_headers()->set_name("h");
-  ports::ProduceBatch kept;
-  backend_.on_produce = [&kept](const ports::ProduceBatch& batch) {
-    kept = batch;
+  Shared<ports::ProduceBatch> given;
+  backend_.on_produce = [&given](const ports::ProduceBatch& batch) {
+    given = batch;
     return ports::ProduceResult{};
   };
   v1::ProduceResponse response;
   ASSERT_TRUE(Produce(request, &response).ok());
+  const ports::ProduceBatch kept = given.Get();
   ASSERT_EQ(kept.records.size(), 3u);
   EXPECT_EQ(kept.records[0].value, "a");
   EXPECT_EQ(kept.records[1].value, std::nullopt);
@@ -163,7 +164,8 @@ TEST_F(UnaryTest, RefusesProduceWithEverythingThatIsWrong) {
 }
 
 TEST_F(UnaryTest, StatusShowsSessions) {
-  backend_.status.version = "1.2";
+  ports::DaemonStatus daemon;
+  daemon.version = "1.2";
   ports::SessionStatus session;
   session.session_id = "s1";
   session.topics = {"orders"};
@@ -172,7 +174,8 @@ TEST_F(UnaryTest, StatusShowsSessions) {
       ports::OldestUnacked{{"orders", 1}, Offset(9), DeliveryId(4), 2, absl::Now() - absl::Seconds(60)};
   session.partitions.push_back({{"orders", 1}, Offset(10), Offset(9), Offset(20), 11, 1, true});
   session.recent_errors.push_back({absl::UnixEpoch(), ErrorReason::kFenced, "fenced"});
-  backend_.status.sessions.push_back(session);
+  daemon.sessions.push_back(session);
+  backend_.status = daemon;
   grpc::ClientContext context;
   v1::GetStatusResponse response;
   ASSERT_TRUE(stub_->GetStatus(&context, {}, &response).ok());
