@@ -102,7 +102,7 @@ void Acceptor::AcceptAll(const Listener& listener) {
       return;
     }
     open_.push_back(std::move(watch));
-    handler_(std::move(connection));
+    handler_(listener, std::move(connection));
   }
 }
 

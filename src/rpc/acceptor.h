@@ -1,4 +1,4 @@
-// Accepts connections on plain sockets and hands them to gRPC.
+// Accepts connections, and hands them to gRPC.
 //
 // gRPC's own listeners cannot tell who connects, bound how many there are, or
 // keep a unix socket from being taken over; this does all three. One thread;
@@ -34,8 +34,8 @@ class Acceptor {
     // two descriptors.
     size_t max_connections = 256;
   };
-  // Takes a connection over. The acceptor's thread.
-  using Handler = std::function<void(OwnedFd)>;
+  // Takes a connection over that came to `listener`. The acceptor's thread.
+  using Handler = std::function<void(const Listener& listener, OwnedFd connection)>;
 
   static absl::StatusOr<std::unique_ptr<Acceptor>> Start(Options options, Handler handler);
 

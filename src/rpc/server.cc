@@ -77,19 +77,19 @@ class ServerImpl final : public Server {
   absl::Status Bind(Address* address);
   void Configure(grpc::ServerBuilder* builder);
   absl::Status Build();
+  void Take(const Acceptor::Listener& listener, OwnedFd connection);
 
   const ServerOptions options_;
   std::vector<Address> addresses_;
   std::vector<std::unique_ptr<UnixSocket>> unix_sockets_;
   std::vector<OwnedFd> tcp_sockets_;
   Acceptor::Options accept_;
-  // TLS listeners are gRPC's: index into addresses_ and the port it found.
-  std::vector<std::pair<size_t, int>> tls_ports_;
-
   SidecarService service_;
   HealthService health_;
+  // Does the TLS of connections that came by TCP; null without listener_tls.
+  std::unique_ptr<grpc::experimental::ExternalConnectionAcceptor> tls_;
   std::unique_ptr<grpc::Server> server_;
-  std::unique_ptr<Acceptor> acceptor_;  // uses server_
+  std::unique_ptr<Acceptor> acceptor_;  // uses server_ and tls_
   bool shut_down_ = false;
 };
 
@@ -101,7 +101,6 @@ absl::Status ServerImpl::Bind(Address* address) {
     unix_sockets_.push_back(*std::move(socket));
     return absl::OkStatus();
   }
-  if (options_.tls.has_value()) return absl::OkStatus();  // see Build
   absl::StatusOr<OwnedFd> socket = ListenTcp(address);
   if (!socket.ok()) return socket.status();
   accept_.listeners.push_back({socket->get(), false});
@@ -143,21 +142,11 @@ absl::Status ServerImpl::Build() {
   if (options_.tls.has_value()) {
     const auto credentials = MutualTlsCredentials(*options_.tls);
     if (!credentials.ok()) return credentials.status();
-    for (size_t i = 0; i < addresses_.size(); ++i) {
-      if (addresses_[i].kind == Address::Kind::kTcp) tls_ports_.emplace_back(i, 0);
-    }
-    for (auto& [index, port] : tls_ports_) {
-      builder.AddListeningPort(ToString(addresses_[index]), *credentials, &port);
-    }
+    // Not a port of gRPC's own: nobody would bound its connections.
+    tls_ = builder.experimental().AddExternalConnectionAcceptor(
+        grpc::ServerBuilder::experimental_type::ExternalConnectionType::FROM_FD, *credentials);
   }
   server_ = builder.BuildAndStart();
-  for (const auto& [index, port] : tls_ports_) {
-    if (server_ == nullptr || port == 0) {
-      return absl::AlreadyExistsError(
-          absl::StrCat("cannot listen at ", ToString(addresses_[index]), "; is another program there?"));
-    }
-    addresses_[index].port = static_cast<uint16_t>(port);
-  }
   if (server_ == nullptr) return ErrorBuilder(ErrorReason::kInternal).Build("gRPC could not start its server");
   SetServing("", false);
   return absl::OkStatus();
@@ -172,12 +161,23 @@ absl::Status ServerImpl::Open() {
   }
   if (absl::Status status = Build(); !status.ok()) return status;
   accept_.allowed_uids.assign(options_.allowed_uids.begin(), options_.allowed_uids.end());
-  auto acceptor = Acceptor::Start(accept_, [this](OwnedFd connection) {
-    grpc::AddInsecureChannelFromFd(server_.get(), connection.Release());
-  });
+  auto acceptor =
+      Acceptor::Start(accept_, [this](const Acceptor::Listener& listener, OwnedFd connection) {
+        Take(listener, std::move(connection));
+      });
   if (!acceptor.ok()) return acceptor.status();
   acceptor_ = *std::move(acceptor);
   return absl::OkStatus();
+}
+
+void ServerImpl::Take(const Acceptor::Listener& listener, OwnedFd connection) {
+  if (listener.unix_socket || tls_ == nullptr) {
+    return grpc::AddInsecureChannelFromFd(server_.get(), connection.Release());
+  }
+  grpc::experimental::ExternalConnectionAcceptor::NewConnectionParameters parameters;
+  parameters.listener_fd = listener.fd;
+  parameters.fd = connection.Release();
+  tls_->HandleNewConnection(&parameters);
 }
 
 void ServerImpl::SetServing(absl::string_view service, bool serving) {

@@ -4,11 +4,11 @@
 #include <sys/socket.h>
 #include <sys/un.h>
 
-#include <algorithm>
 #include <cstring>
 
 #include "absl/synchronization/blocking_counter.h"
 #include "fakes.h"
+#include "raw_connections.h"
 #include "rpc/owned_fd.h"
 #include "rpc/request_parser.h"
 
@@ -23,12 +23,10 @@ class ServerTest : public ServerFixture {
     return Server::Start(options, &backend_).status().code();
   }
   OwnedFd Connect() {
-    OwnedFd fd(::socket(AF_UNIX, SOCK_STREAM, 0));
     sockaddr_un address{};
     address.sun_family = AF_UNIX;
     std::strncpy(address.sun_path, SocketPath().c_str(), sizeof(address.sun_path) - 1);
-    EXPECT_EQ(::connect(fd.get(), reinterpret_cast<const sockaddr*>(&address), sizeof(address)), 0);
-    return fd;
+    return ConnectTo(address);
   }
   bool Serves(const std::shared_ptr<grpc::Channel>& channel) {
     grpc::ClientContext context;
@@ -267,18 +265,7 @@ TEST_F(ServerTest, IdleConnectionsAreBoundedAndMakeRoomAgain) {
   StartServer();
   std::vector<OwnedFd> idle;
   for (int i = 0; i < 300; ++i) idle.push_back(Connect());
-  const auto closed = [&idle] {
-    return std::count_if(idle.begin(), idle.end(), [](const OwnedFd& fd) {
-      char byte;
-      ssize_t got;
-      while ((got = ::recv(fd.get(), &byte, 1, MSG_DONTWAIT)) > 0) {
-      }
-      return got == 0 || errno == ECONNRESET;
-    });
-  };
-  const absl::Time end = absl::Now() + kPatience;
-  while (closed() < 300 - 256 && absl::Now() < end) absl::SleepFor(absl::Milliseconds(20));
-  EXPECT_GE(closed(), 300 - 256);
+  EXPECT_TRUE(AwaitClosed(idle, 300 - 256, kPatience));
   idle.clear();
   bool serves = false;
   for (int i = 0; i < 50 && !serves; ++i) serves = Serves(NewChannel());

@@ -1,11 +1,14 @@
 // Mutual TLS of TCP listeners, with certificates made for the test.
 #include <gmock/gmock.h>
+#include <netinet/in.h>
 
 #include <cstdlib>
 #include <fstream>
 #include <iterator>
 
 #include "fakes.h"
+#include "raw_connections.h"
+#include "rpc/address.h"
 
 namespace datapy_kafka::rpc {
 namespace {
@@ -89,6 +92,30 @@ TEST_F(TlsTest, WithTlsAllAddressesAreTaken) {
   options_.listen = {"0.0.0.0:0"};
   ASSERT_NO_FATAL_FAILURE(StartServer());
   EXPECT_NE(server_->addresses().at(0), "0.0.0.0:0");
+}
+
+TEST_F(TlsTest, ATakenPortIsSaid) {
+  ASSERT_NO_FATAL_FAILURE(StartServer());
+  options_.listen = server_->addresses();
+  const absl::Status taken = Server::Start(options_, &backend_).status();
+  EXPECT_EQ(taken.code(), absl::StatusCode::kAlreadyExists);
+  EXPECT_THAT(std::string(taken.message()), testing::HasSubstr(options_.listen[0]));
+}
+
+TEST_F(TlsTest, IdleConnectionsAreBoundedAndMakeRoomAgain) {
+  ASSERT_NO_FATAL_FAILURE(StartServer());
+  sockaddr_in address{};
+  address.sin_family = AF_INET;
+  address.sin_port = htons(static_cast<uint16_t>(ParseAddress(server_->addresses().at(0))->port));
+  address.sin_addr.s_addr = htonl(INADDR_LOOPBACK);
+  std::vector<OwnedFd> idle;
+  for (int i = 0; i < 300; ++i) idle.push_back(ConnectTo(address));
+  EXPECT_TRUE(AwaitClosed(idle, 300 - 256, kPatience));
+  idle.clear();
+  grpc::Status known;
+  for (int i = 0; i < 50 && !(known = Ask("client")).ok(); ++i) {
+  }
+  EXPECT_TRUE(known.ok()) << known.error_message();
 }
 
 TEST_F(TlsTest, UnreadableFilesAreNamed) {
