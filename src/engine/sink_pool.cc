@@ -23,10 +23,18 @@ SinkPool::SinkPool(SinkFactory factory, size_t max_sinks, const Clock* clock)
 
 absl::StatusOr<PooledSink> SinkPool::EvictIdle() {
   if (entries_.size() < max_sinks_) return PooledSink{};
+  // Rather one whose jobs know of all that failed: what another has not told is
+  // in the log alone.
   auto oldest = entries_.end();
+  std::pair<bool, absl::Time> lowest;
   for (auto it = entries_.begin(); it != entries_.end(); ++it) {
-    if (it->second.pooled.status().queued_records > 0 || it->second.pooled.sink.use_count() > 1) continue;
-    if (oldest == entries_.end() || it->second.last_used < oldest->second.last_used) oldest = it;
+    const ports::ProducerStatus status = it->second.pooled.status();
+    if (status.queued_records > 0 || it->second.pooled.sink.use_count() > 1) continue;
+    const std::pair ranked(status.untold_failures > 0, it->second.last_used);
+    if (oldest == entries_.end() || ranked < lowest) {
+      oldest = it;
+      lowest = ranked;
+    }
   }
   if (oldest == entries_.end()) {
     return ErrorBuilder(ErrorReason::kResourceExhausted)

@@ -28,7 +28,6 @@ struct ProduceJob {
   std::vector<RecordSlot> slots;
   size_t next = 0;         // the first record that librdkafka has not been given
   size_t outstanding = 0;  // given and not reported
-  uint64_t failed_later = 0;
   ports::ProduceResult result;
   // kDelivered: which records have an outcome.
   std::vector<bool> settled;

@@ -134,6 +134,7 @@ ports::ProducerStatus Producer::Status() const {
   status.queued_records = queued_.load(std::memory_order_relaxed);
   status.delivered = delivered_.load(std::memory_order_relaxed);
   status.failed = failed_.load(std::memory_order_relaxed);
+  status.untold_failures = untold_failures_.load(std::memory_order_relaxed);
   status.delivered_bytes = delivered_bytes_.load(std::memory_order_relaxed);
   return status;
 }
@@ -244,13 +245,14 @@ void Producer::TakeReport(const rd_kafka_message_t& message) {
   const TranslatedError error =
       fatal_.has_value() ? *fatal_ : client_->Explain(message.err, text == nullptr ? "" : text);
   if (!enqueued_mode) return job.Fail(index, error);
-  ++earlier_failures_;
+  untold_failures_.fetch_add(1, std::memory_order_relaxed);
   // Nobody waits for it: why, is told here alone.
   const absl::Time now = absl::Now();
   if (now < tell_failure_at_) return;
   tell_failure_at_ = now + kFailureLogInterval;
   spdlog::warn("producer of {}: an enqueued record of {} was not written: {}; not told to a job yet: {}",
-               connection_name_, rd_kafka_topic_name(message.rkt), error.message, earlier_failures_);
+               connection_name_, rd_kafka_topic_name(message.rkt), error.message,
+               untold_failures_.load(std::memory_order_relaxed));
 }
 
 void Producer::ExpireJobs(absl::Time now) {
@@ -259,7 +261,7 @@ void Producer::ExpireJobs(absl::Time now) {
     if (job->batch.records.empty()) {
       job->result.failures.push_back(
           {0, ErrorReason::kTimedOut, "what was sent before is not delivered yet", true});
-      job->Answer(std::exchange(earlier_failures_, 0));
+      job->Answer(untold_failures_.exchange(0, std::memory_order_relaxed));
       continue;
     }
     const TranslatedError full =
@@ -281,7 +283,7 @@ void Producer::ExpireJobs(absl::Time now) {
     for (size_t i = 0; i < given; ++i) {
       if (!job->settled[i]) job->Fail(i, late);
     }
-    job->Answer(std::exchange(earlier_failures_, 0));
+    job->Answer(untold_failures_.exchange(0, std::memory_order_relaxed));
   }
 }
 
@@ -300,7 +302,7 @@ void Producer::Sweep() {
     const bool enqueued = job.batch.mode == ports::ProduceMode::kEnqueued && !job.batch.records.empty();
     const bool complete = job.batch.records.empty() ? all_over : enqueued ? job.all_given() : job.over();
     // Told to those who wait for what is written, not to the next that is enqueued.
-    if (complete) job.Answer(job.answered() || enqueued ? 0 : std::exchange(earlier_failures_, 0));
+    if (complete) job.Answer(job.answered() || enqueued ? 0 : untold_failures_.exchange(0, std::memory_order_relaxed));
     if (job.over() && job.answered()) {
       it = jobs_->erase(it);
       held_jobs_.fetch_sub(1, std::memory_order_relaxed);

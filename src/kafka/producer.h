@@ -97,7 +97,6 @@ class Producer final : public ports::RecordSink {
   const std::shared_ptr<Jobs> jobs_ ABSL_PT_GUARDED_BY(work_);  // in the order they came
   QueuePtr reports_;
   std::map<std::string, TopicPtr> topics_ ABSL_GUARDED_BY(work_);
-  uint64_t earlier_failures_ ABSL_GUARDED_BY(work_) = 0;
   absl::Time tell_failure_at_ ABSL_GUARDED_BY(work_) = absl::InfinitePast();
   std::optional<TranslatedError> fatal_ ABSL_GUARDED_BY(work_);
   // Why brokers refuse the login or the handshake, or that none can be reached,
@@ -108,6 +107,7 @@ class Producer final : public ports::RecordSink {
   std::atomic<uint64_t> queued_{0};
   std::atomic<uint64_t> delivered_{0};
   std::atomic<uint64_t> failed_{0};
+  std::atomic<uint64_t> untold_failures_{0};
   std::atomic<uint64_t> delivered_bytes_{0};
 
   std::thread thread_;  // last: runs on all of the above

@@ -95,6 +95,8 @@ struct ProducerStatus {
   uint64_t delivered = 0;
   uint64_t failed = 0;
   uint64_t delivered_bytes = 0;
+  // Of those that failed, enqueued records of which no job has been told yet.
+  uint64_t untold_failures = 0;
 };
 
 // Sums are kept for this many names, and for the rest together: what jobs make

@@ -13,6 +13,7 @@ namespace {
 struct SinkState {
   bool alive = true;
   uint64_t queued = 0;
+  uint64_t untold_failures = 0;
   bool flush_works = true;
 };
 
@@ -48,6 +49,7 @@ class SinkPoolTest : public ::testing::Test {
                                        status.connection = connection.DisplayName();
                                        status.delivered = 7;
                                        status.queued_records = state->queued;
+                                       status.untold_failures = state->untold_failures;
                                        return status;
                                      }};
                  },
@@ -111,6 +113,18 @@ TEST_F(SinkPoolTest, AtTheLimitAnIdleOneGivesWay) {
   ASSERT_TRUE(pool_.Get(To("c:1"), {}).ok());
   EXPECT_TRUE(made_[0]->alive) << "it has records to send";
   EXPECT_FALSE(made_[1]->alive);
+}
+
+TEST_F(SinkPoolTest, AtTheLimitOneWithUntoldFailuresStaysIfItCan) {
+  ASSERT_TRUE(pool_.Get(To("a:1"), {}).ok());
+  ASSERT_TRUE(pool_.Get(To("b:1"), {}).ok());
+  made_[0]->untold_failures = 3;
+  ASSERT_TRUE(pool_.Get(To("c:1"), {}).ok());
+  EXPECT_TRUE(made_[0]->alive) << "its job has not been told of three records";
+  EXPECT_FALSE(made_[1]->alive);
+  made_[2]->queued = 1;
+  ASSERT_TRUE(pool_.Get(To("d:1"), {}).ok());
+  EXPECT_FALSE(made_[0]->alive) << "it holds no place for ever";
 }
 
 TEST_F(SinkPoolTest, WhenAllAreBusyTheLimitIsNamed) {
