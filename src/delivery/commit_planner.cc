@@ -23,9 +23,9 @@ std::vector<PartitionOffset> CommitPlanner::Take() {
   return positions;
 }
 
-std::vector<CommitPlanner::Confirmation> CommitPlanner::Settle(const std::vector<CommitOutcome>& outcomes) {
+std::vector<CommitPlanner::Confirmation> CommitPlanner::Settle(const std::vector<SettledCommit>& outcomes) {
   std::vector<Confirmation> confirmed;
-  for (const CommitOutcome& outcome : outcomes) {
+  for (const SettledCommit& outcome : outcomes) {
     const PartitionOffset& position = outcome.position;
     if (outcome.verdict == CommitVerdict::kDone) last_[position.tp] = position;
     const auto it = sent_.find(position.tp);

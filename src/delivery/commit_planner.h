@@ -33,9 +33,8 @@ class CommitPlanner {
     Offset offset;
     Epoch epoch;
   };
-  std::vector<Confirmation> Settle(const std::vector<CommitOutcome>& outcomes);
+  std::vector<Confirmation> Settle(const std::vector<SettledCommit>& outcomes);
 
-  bool on_the_wire() const { return on_the_wire_; }
   // Sorted.
   std::vector<PartitionOffset> last_commits() const;
 

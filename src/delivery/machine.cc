@@ -16,7 +16,7 @@ std::vector<Action> DeliveryMachine::Impl::Handle(absl::Time now, Event event) {
   now_ = std::max(now_, now);
   if (finished_) {
     // The outcome of a commit that was on the wire is still good to know.
-    if (auto* outcome = std::get_if<CommitFinished>(&event)) planner_.Settle(outcome->outcomes);
+    if (auto* outcome = std::get_if<CommitSettled>(&event)) planner_.Settle(outcome->outcomes);
     return {};
   }
   std::visit([this](auto& one) { On(one); }, event);
@@ -37,7 +37,7 @@ std::vector<Action> DeliveryMachine::Impl::Handle(absl::Time now, Event event) {
   return std::exchange(actions_, {});
 }
 
-void DeliveryMachine::Impl::On(CommitFinished& event) {
+void DeliveryMachine::Impl::On(CommitSettled& event) {
   const std::vector<CommitPlanner::Confirmation> confirmations = planner_.Settle(event.outcomes);
   if (!confirmations.empty()) ++totals_.commits;
   for (const CommitPlanner::Confirmation& confirmed : confirmations) {

@@ -65,7 +65,7 @@ class DeliveryMachine::Impl {
   void On(PositionReached& event);
   void On(Acked& event);
   void On(Released& event);
-  void On(CommitFinished& event);
+  void On(CommitSettled& event);
   void On(Drain& event);
   void On(ClientDone& event);
   void On(Tick&) {}

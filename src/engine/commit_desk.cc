@@ -25,11 +25,11 @@ delivery::CommitVerdict VerdictOf(const ports::CommitOutcome& outcome) {
 
 }  // namespace
 
-std::optional<delivery::CommitFinished> CommitDesk::Answered(const std::vector<ports::CommitOutcome>& outcomes,
+std::optional<delivery::CommitSettled> CommitDesk::Answered(const std::vector<ports::CommitOutcome>& outcomes,
                                                              absl::Time now, ports::LatencyHistogram* latency,
                                                              absl::Status* failure) {
   latency->Observe(now - sent_at_);
-  delivery::CommitFinished finished;
+  delivery::CommitSettled finished;
   bool retry = false;
   for (const ports::CommitOutcome& outcome : outcomes) {
     const delivery::CommitVerdict verdict = VerdictOf(outcome);
@@ -63,7 +63,7 @@ absl::Status CommitDesk::TakeDelay(absl::Time now) {
   return delay_;
 }
 
-std::optional<delivery::CommitFinished> CommitDesk::Due(absl::Time now) {
+std::optional<delivery::CommitSettled> CommitDesk::Due(absl::Time now) {
   if (now < held_until_) return std::nullopt;
   held_until_ = absl::InfiniteFuture();
   return std::exchange(held_, std::nullopt);

@@ -29,7 +29,7 @@ class CommitDesk {
   // NextDeadline: retriable outcomes, so that a broker in trouble is not asked
   // without pause, and others that came quickly, so that commits are not sent
   // more often than is of use. `failure`: set to the first final error.
-  std::optional<delivery::CommitFinished> Answered(const std::vector<ports::CommitOutcome>& outcomes,
+  std::optional<delivery::CommitSettled> Answered(const std::vector<ports::CommitOutcome>& outcomes,
                                                    absl::Time now, ports::LatencyHistogram* latency,
                                                    absl::Status* failure);
 
@@ -38,7 +38,7 @@ class CommitDesk {
   absl::Status TakeDelay(absl::Time now);
 
   // Outcomes that were held back and are due.
-  std::optional<delivery::CommitFinished> Due(absl::Time now);
+  std::optional<delivery::CommitSettled> Due(absl::Time now);
 
   // Notes commits made outside of the asynchronous way (revoke, close).
   void Confirmed(const std::vector<ports::CommitOutcome>& outcomes);
@@ -62,7 +62,7 @@ class CommitDesk {
 
   const absl::Duration report_interval_;
   absl::Time sent_at_ = absl::InfinitePast();
-  std::optional<delivery::CommitFinished> held_;
+  std::optional<delivery::CommitSettled> held_;
   absl::Time held_until_ = absl::InfiniteFuture();
   absl::Duration backoff_ = absl::ZeroDuration();
   absl::Status delay_;

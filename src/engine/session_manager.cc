@@ -32,15 +32,6 @@ class SessionManager::Impl {
   }
   void Describe(ports::DaemonStatus* status) const;
 
-  uint64_t sessions_ended() const {
-    absl::MutexLock lock(&mutex_);
-    return ended_;
-  }
-  ports::SessionTotals ended_totals() const {
-    absl::MutexLock lock(&mutex_);
-    return ended_totals_;
-  }
-
  private:
   struct Entry {
     std::shared_ptr<SessionLoop> loop;
@@ -206,7 +197,5 @@ absl::StatusOr<std::shared_ptr<ports::Session>> SessionManager::Open(config::Ses
 uint64_t SessionManager::DrainAll(absl::Duration timeout) { return impl_->DrainAll(timeout); }
 std::vector<ports::SessionStatus> SessionManager::Status() const { return impl_->Status(); }
 void SessionManager::Describe(ports::DaemonStatus* status) const { impl_->Describe(status); }
-uint64_t SessionManager::sessions_ended() const { return impl_->sessions_ended(); }
-ports::SessionTotals SessionManager::ended_totals() const { return impl_->ended_totals(); }
 
 }  // namespace datapy_kafka::engine

@@ -112,12 +112,12 @@ struct Released {
 
 // The outcome of the last CommitOffsets for one partition.
 enum class CommitVerdict { kDone, kRetry, kStale, kFailed };
-struct CommitOutcome {
+struct SettledCommit {
   PartitionOffset position;
   CommitVerdict verdict = CommitVerdict::kDone;
 };
-struct CommitFinished {
-  std::vector<CommitOutcome> outcomes;
+struct CommitSettled {
+  std::vector<SettledCommit> outcomes;
 };
 
 // Why a session drains; the first one wins. Values equal those of the API's
@@ -136,7 +136,7 @@ struct ClientDone {};
 // Time has passed; see NextDeadline.
 struct Tick {};
 
-using Event = std::variant<Assigned, Revoked, Polled, PositionReached, Acked, Released, CommitFinished, Drain,
+using Event = std::variant<Assigned, Revoked, Polled, PositionReached, Acked, Released, CommitSettled, Drain,
                            ClientDone, Tick>;
 
 // ---- actions ----------------------------------------------------------------
@@ -176,7 +176,7 @@ struct NotifyRevoked {
   bool lost = false;
 };
 
-// Commit, asynchronously; answer with CommitFinished. One at a time.
+// Commit, asynchronously; answer with CommitSettled. One at a time.
 struct CommitOffsets {
   std::vector<PartitionOffset> positions;
 };

@@ -64,8 +64,6 @@ class SessionManager {
   // Fills in what `status` says of sessions, open and ended, as of one moment:
   // a session that ends meanwhile counts once.
   void Describe(ports::DaemonStatus* status) const;
-  uint64_t sessions_ended() const;
-  ports::SessionTotals ended_totals() const;
 
  private:
   class Impl;

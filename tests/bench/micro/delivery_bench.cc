@@ -39,7 +39,7 @@ class Feed {
     for (const Action& action : actions) {
       const auto* commit = std::get_if<CommitOffsets>(&action);
       if (commit == nullptr) continue;
-      CommitFinished done;
+      CommitSettled done;
       for (const PartitionOffset& position : commit->positions) done.outcomes.push_back({position});
       for (Action& more : machine_.Handle(now_, std::move(done))) benchmark::DoNotOptimize(more);
     }

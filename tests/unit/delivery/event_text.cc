@@ -62,11 +62,11 @@ Acked ParseAcked(std::istringstream& in) {
   return acked;
 }
 
-CommitFinished ParseOutcomes(std::istringstream& in) {
-  CommitFinished finished;
+CommitSettled ParseOutcomes(std::istringstream& in) {
+  CommitSettled finished;
   std::string word;
   while (in >> word) {
-    CommitOutcome outcome;
+    SettledCommit outcome;
     const std::vector<std::string> parts = absl::StrSplit(word, ':');
     if (parts[0] == "retry") outcome.verdict = CommitVerdict::kRetry;
     if (parts[0] == "stale") outcome.verdict = CommitVerdict::kStale;
@@ -130,10 +130,10 @@ struct EventText {
     return text;
   }
   std::string operator()(const Released& e) { return absl::StrCat("release ", e.revocation_id); }
-  std::string operator()(const CommitFinished& e) {
+  std::string operator()(const CommitSettled& e) {
     static constexpr const char* kVerdicts[] = {"", "retry:", "stale:", "failed:"};
     std::string text = "committed";
-    for (const CommitOutcome& outcome : e.outcomes) {
+    for (const SettledCommit& outcome : e.outcomes) {
       absl::StrAppend(&text, " ", kVerdicts[static_cast<int>(outcome.verdict)], ToText(outcome.position));
     }
     return text;

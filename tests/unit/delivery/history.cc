@@ -100,7 +100,7 @@ class Generator {
   }
 
   Event Outcomes(const ReferenceModel& model) {
-    CommitFinished finished;
+    CommitSettled finished;
     for (const PartitionOffset& position : model.on_the_wire()) {
       if (choose_.Below(20) == 0) continue;
       const uint32_t verdict = choose_.Below(8);

@@ -143,10 +143,10 @@ void ReferenceModel::Take(const Released& event) {
   }
 }
 
-void ReferenceModel::Take(const CommitFinished& event) {
+void ReferenceModel::Take(const CommitSettled& event) {
   std::map<TopicPartition, Offset> open;
   for (const PartitionOffset& sent : wire_) open[sent.tp] = sent.offset;
-  for (const CommitOutcome& outcome : event.outcomes) {
+  for (const SettledCommit& outcome : event.outcomes) {
     const TopicPartition& tp = outcome.position.tp;
     if (outcome.verdict == CommitVerdict::kDone) last_[tp] = outcome.position.offset;
     const auto sent = open.find(tp);

@@ -68,7 +68,7 @@ class ReferenceModel {
   void Take(const PositionReached& event);
   void Take(const Acked& event);
   void Take(const Released& event);
-  void Take(const CommitFinished& event);
+  void Take(const CommitSettled& event);
   void Take(const Drain& event);
   void Take(const ClientDone& event);
   void Take(const Tick&) {}

@@ -24,7 +24,7 @@ ports::CommitOutcome Failed(const TopicPartition& tp, bool retriable, bool stale
 
 class CommitDeskTest : public ::testing::Test {
  protected:
-  std::optional<delivery::CommitFinished> Answer(std::vector<ports::CommitOutcome> outcomes, absl::Time now) {
+  std::optional<delivery::CommitSettled> Answer(std::vector<ports::CommitOutcome> outcomes, absl::Time now) {
     return desk_.Answered(outcomes, now, &latency_, &failure_);
   }
   CommitDesk desk_{absl::Seconds(1)};
