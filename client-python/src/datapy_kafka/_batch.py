@@ -75,18 +75,3 @@ def _one_type(column: list[Text]) -> list[Any]:
     if not any(isinstance(value, bytes) for value in column):
         return column
     return [value.encode() if isinstance(value, str) else value for value in column]
-
-
-def failures_of(result: Any, size: int) -> dict[int, str] | str:
-    """Returns the failed indexes of a batch with their reasons, or why all of it failed."""
-    from ._dispatch import failure_of
-
-    failed = result.get("failed") if isinstance(result, dict) else None
-    if failed is None:
-        return failure_of(result) or {}
-    if not isinstance(failed, dict):
-        failed = {index: str(result.get("error") or "the handler named it as failed") for index in failed}
-    wrong = [index for index in failed if not isinstance(index, int) or not 0 <= index < size]
-    if wrong:
-        return f"the handler named indexes as failed that the batch of {size} has not: {wrong[:5]}"
-    return {index: str(failed[index]) for index in sorted(failed)}

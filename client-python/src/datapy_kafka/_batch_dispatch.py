@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from ._batch import Batch, failures_of
-from ._dispatch import Dispatcher, text_of
+from ._batch import Batch
+from ._dispatch import Dispatcher
+from ._outcome import failures_of, text_of
 from ._records import Frame
 from ._session import TopicPartition
 

@@ -11,34 +11,12 @@ from collections.abc import Callable
 from itertools import count, islice
 from typing import Any
 
+from ._outcome import failure_of, text_of
 from ._records import Frame, RawMessage, headers_dict
 from ._session import Session, TopicPartition
 from .v1 import sidecar_pb2 as pb
 
 Handler = Callable[[dict[str, Any]], Any]
-
-
-def failure_of(result: Any) -> str | None:
-    """Returns why what a handler returned is a failure, or None for success."""
-    if result is None:
-        return None
-    if not isinstance(result, dict):
-        return (f"the handler returned {type(result).__name__}, not None or a dict "
-                "with 'status': 'success' or 'error'")
-    status = result.get("status")
-    if status == "success":
-        return None
-    if status == "error":
-        return str(result.get("error") or "the handler returned status 'error' and no 'error' text")
-    if "status" not in result:
-        return "the handler returned a dict without 'status': 'success' or 'error'"
-    return f"the handler returned the status {status!r:.100}, not 'success' or 'error'"
-
-
-def text_of(error: BaseException) -> str:
-    """Returns an exception as one line; its own text may be empty."""
-    text = str(error)
-    return f"{type(error).__name__}: {text}" if text else type(error).__name__
 
 
 class Dispatcher:
