@@ -23,6 +23,8 @@ HOME = BUILD / "trixie"
 CCACHE = HOME / "ccache"
 # Compiled in there by the tests and by the image alike, so that they share a cache.
 OUT = HOME / "out"
+# What is build/ for those who work in there as on any machine.
+TREE_BUILD = HOME / "tree-build"
 
 
 def run(*arguments: str | Path, timeout_s: float = 3000, env: dict[str, str] | None = None) -> str:
@@ -56,6 +58,17 @@ def build_root() -> Path:
     return root
 
 
+def suites_root() -> Path:
+    """One with all that the suites of tests/run.sh need, with a real Kafka."""
+    build = build_root()
+
+    def make(root: Path) -> None:
+        run("cp", "-a", build, root)
+    root = _once("suites", make)
+    run_in(root, "deploy/install-deps.sh security && apt-get clean && git config --global safe.directory '*'")
+    return root
+
+
 def client_root() -> Path:
     """One with the Python and the tools that packages are installed with."""
     base = base_root()
@@ -69,18 +82,19 @@ def client_root() -> Path:
 
 
 def run_in(root: Path, script: str, timeout_s: float = 3000) -> str:
-    """Runs a script in a root, the repository at /src (not to be written to), OUT at /out."""
-    for folder in (CCACHE, OUT, root / "src", root / "out", root / "ccache"):
+    """Runs a script in a root, the repository at /src (not to be written to but for build/), OUT at /out."""
+    for folder in (CCACHE, OUT, TREE_BUILD, root / "src", root / "out", root / "ccache"):
         folder.mkdir(parents=True, exist_ok=True)
     shutil.copy("/etc/resolv.conf", root / "etc/resolv.conf")
-    # A mount namespace of its own: nothing stays mounted, however it ends.
+    # Namespaces of its own: nothing stays mounted and no process alive, however it ends.
     mounts = (f"mount --bind {ROOT} {root}/src && mount -o remount,bind,ro {root}/src && "
+              f"mount --bind {TREE_BUILD} {root}/src/build && "
               f"mount --bind {OUT} {root}/out && mount --bind {CCACHE} {root}/ccache && "
               f"mount -t proc proc {root}/proc && mount --bind /dev {root}/dev && "
               f"mount -t tmpfs tmpfs {root}/tmp && ")
     environment = ["PATH=/usr/sbin:/usr/bin:/sbin:/bin", "HOME=/root", "LC_ALL=C.UTF-8", "CCACHE_DIR=/ccache",
                    "DEBIAN_FRONTEND=noninteractive", "PIP_DISABLE_PIP_VERSION_CHECK=1"]
-    return run("unshare", "--mount", "--propagation", "private", "bash", "-c",
+    return run("unshare", "--mount", "--propagation", "private", "--pid", "--fork", "--kill-child", "bash", "-c",
                mounts + 'exec chroot "$0" env -i "${@:2}" bash -euc "cd /src; $1"', root, script, *environment,
                timeout_s=timeout_s)
 

@@ -1,10 +1,10 @@
-"""The daemon compiles on Debian 13 and its unit tests pass there."""
+"""The daemon compiles on Debian 13 and the short suites pass there."""
 
 from __future__ import annotations
 
 import pytest
 
-from image.debian13 import build_root, run_in
+from image.debian13 import build_root, run_in, suites_root
 
 # Compiling everything takes long where nothing is cached yet.
 pytestmark = [pytest.mark.debian13, pytest.mark.timeout(3000)]
@@ -29,3 +29,10 @@ def test_it_is_built_with_what_debian_13_has() -> None:
                                 "dpkg-query -W -f '${Version}' librdkafka1")
     assert text.startswith("13\ndatapy-kafka-sidecar ")
     assert "\n2.8." in text
+
+
+@pytest.mark.parametrize("suite", ["python", "integration", "security"])
+def test_the_suite_passes(suite: str) -> None:
+    """By the command of the README, in a Debian 13 of its own with its own Kafka and Python."""
+    text = run_in(suites_root(), f"tests/run.sh {suite}")
+    assert "1 passed, 0 failed" in text
