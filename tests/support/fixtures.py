@@ -8,8 +8,24 @@ from contextlib import ExitStack
 
 import pytest
 
+from support import sanitizer
 from support.kafka import KafkaCluster
 from support.sidecar import Sidecar
+
+
+@pytest.fixture(scope="session", autouse=True)
+def watched_by_sanitizers() -> Iterator[None]:
+    """Before all other fixtures, so that it ends after the daemons of the whole run."""
+    sanitizer.watch()
+    yield
+    sanitizer.assert_no_reports()
+
+
+@pytest.fixture(autouse=True)
+def no_sanitizer_reports(watched_by_sanitizers: None) -> Iterator[None]:
+    """After each test, and after what it started has ended."""
+    yield
+    sanitizer.assert_no_reports()
 
 
 @pytest.fixture(scope="session")

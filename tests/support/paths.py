@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import os
 import signal
 import socket
@@ -90,6 +91,13 @@ class Process:
         """SIGTERM, then its exit code."""
         self.signal(signal.SIGTERM)
         return self.wait(timeout_s)
+
+    def try_to_end(self, timeout_s: float) -> None:
+        """SIGTERM, also when it is stopped; whether it ends in time or not."""
+        self.signal(signal.SIGTERM)
+        self.signal(signal.SIGCONT)
+        with contextlib.suppress(subprocess.TimeoutExpired):
+            self._popen.wait(timeout_s)
 
     def kill(self) -> None:
         """SIGKILL, also when it is stopped, and waits for the end."""

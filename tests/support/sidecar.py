@@ -20,6 +20,7 @@ import grpc
 from datapy_kafka.v1 import sidecar_pb2 as pb
 
 from support.paths import BUILD, LOGS, Process, wait_until
+from support.sanitizer import is_sanitized
 
 SERVICE = "/datapy_kafka.v1.KafkaSidecar/"
 # grpc.health.v1's answers, as bytes: the tests need no package for them.
@@ -161,6 +162,9 @@ class Sidecar:
     def close(self) -> None:
         """Ends it, however, and removes its folder; the log stays."""
         if self._process is not None:
+            if is_sanitized(sidecar_binary()):
+                # Only an end in good order is looked at for what leaks.
+                self._process.try_to_end(10)
             self._process.kill()
         shutil.rmtree(self.folder, ignore_errors=True)
 

@@ -5,43 +5,18 @@
 // reported as a race. These functions stand in front of the library's (the
 // program is searched first), say what happens and call on. That holds for
 // calls from gRPC as well. Part of the preset "tsan" alone.
-#include <dlfcn.h>
 #include <sanitizer/tsan_interface.h>
-
-#include <cstdio>
-#include <cstdlib>
-#include <cstring>
 
 #include "absl/synchronization/mutex.h"
 #include "absl/time/time.h"
+#include "next.h"
 
 namespace absl {
 ABSL_NAMESPACE_BEGIN
 namespace {
 
-// The library's function behind one of ours, which it is found by.
-template <typename Function>
-Function Next(void* here, Function* cached) {
-  Function found = __atomic_load_n(cached, __ATOMIC_RELAXED);
-  if (found != nullptr) return found;
-  Dl_info info;
-  void* next = nullptr;
-  if (dladdr(here, &info) != 0 && info.dli_sname != nullptr) next = dlsym(RTLD_NEXT, info.dli_sname);
-  if (next == nullptr) {
-    std::fputs("tsan: absl::Mutex was not found in the shared library\n", stderr);
-    std::abort();
-  }
-  std::memcpy(&found, &next, sizeof(found));
-  __atomic_store_n(cached, found, __ATOMIC_RELAXED);
-  return found;
-}
-
-template <typename Member>
-void* Address(Member member) {
-  void* address;
-  std::memcpy(&address, &member, sizeof(address));
-  return address;
-}
+using datapy_kafka::tsan::Address;
+using datapy_kafka::tsan::Next;
 
 // Above zero inside the library, which calls its own functions here again:
 // what it does in there has been told already.
