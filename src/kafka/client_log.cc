@@ -5,6 +5,7 @@
 #include <memory>
 #include <utility>
 
+#include "absl/strings/string_view.h"
 #include "absl/time/clock.h"
 
 namespace datapy_kafka::kafka {
@@ -24,6 +25,9 @@ spdlog::level::level_enum LevelOf(int syslog_level) {
 }  // namespace
 
 void ClientLog::Line(int level, const char* facility, const char* text) {
+  // Every broker since Kafka 0.11 can; the one that cannot is the mock cluster
+  // of --dev_broker, and nobody has to do anything about it.
+  if (absl::string_view(facility) == "AUTOCREATE") return;
   // A client that is destroyed in the background may outlive the logger.
   const std::shared_ptr<spdlog::logger> logger = spdlog::default_logger();
   if (logger == nullptr) return;

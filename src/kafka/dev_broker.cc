@@ -37,6 +37,8 @@ class MockDevBroker final : public DevBroker {
 
 absl::StatusOr<std::unique_ptr<DevBroker>> DevBroker::Start() {
   ConfPtr conf(rd_kafka_conf_new());
+  // Warnings and worse: the client that carries the mock has no brokers, and says so.
+  rd_kafka_conf_set(conf.get(), "log_level", "4", nullptr, 0);
   absl::StatusOr<std::shared_ptr<Client>> client =
       Client::Make(RD_KAFKA_PRODUCER, std::move(conf), Client::Surroundings{});
   if (!client.ok()) return client.status();
