@@ -56,8 +56,8 @@ declare -A INCLUDES=(
   [sanitizers]="integration"
   [fuzz]="build"
   [bench]="unit client kafka"
-  [deploy]="build client prometheus"
-  [image]="deploy kafka"
+  [deploy]="build client kafka prometheus"
+  [image]="deploy"
 )
 
 usage() {

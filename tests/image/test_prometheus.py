@@ -6,7 +6,6 @@ import json
 import re
 import shutil
 import subprocess
-import urllib.parse
 import urllib.request
 from collections.abc import Iterator
 from contextlib import ExitStack
@@ -16,10 +15,11 @@ from typing import Any
 import datapy_kafka
 import pytest
 import yaml
-from support.paths import LOGS, ROOT, Process, free_ports, wait_until
+from support.paths import ROOT, free_ports, wait_until
 from support.sidecar import Sidecar
 
-ALERTS = ROOT / "deploy/prometheus/alerts.yaml"
+from image.prometheus import ALERTS, Prometheus
+
 DASHBOARD = ROOT / "deploy/dashboards/datapy-kafka-sidecar.json"
 NAME = re.compile(r"\bdatapy_kafka_[a-z_]+\b")
 
@@ -171,51 +171,10 @@ def test_the_dashboard_is_whole() -> None:
     assert used <= variables | {"_"}
 
 
-class Prometheus:
-    """A real one, with the rules."""
-
-    def __init__(self, folder: Path, daemon_port: int, stack: ExitStack) -> None:
-        self.port, = free_ports(1)
-        config = yaml.safe_load((ROOT / "deploy/prometheus/prometheus.yaml").read_text())
-        config["global"] = {"scrape_interval": "1s", "evaluation_interval": "1s"}
-        config["scrape_configs"][0]["static_configs"][0]["targets"] = [f"127.0.0.1:{daemon_port}"]
-        shutil.copy(ALERTS, folder)
-        (folder / "prometheus.yml").write_text(yaml.safe_dump(config))
-        self.process = Process(
-            ["prometheus", f"--config.file={folder / 'prometheus.yml'}", f"--storage.tsdb.path={folder / 'data'}",
-             f"--web.listen-address=127.0.0.1:{self.port}"], LOGS / "image" / "prometheus.log")
-        stack.callback(self.process.kill)
-        wait_until(self._ready, 60, "Prometheus is ready")
-
-    def query(self, expression: str) -> list[dict[str, Any]]:
-        """The result of an instant query."""
-        answer = self._get(f"query?{urllib.parse.urlencode({'query': expression})}")
-        result: list[dict[str, Any]] = answer["data"]["result"]
-        return result
-
-    def rules(self) -> list[dict[str, Any]]:
-        """The alerting rules as it has loaded them."""
-        groups = self._get("rules")["data"]["groups"]
-        return [rule for group in groups for rule in group["rules"]]
-
-    def _ready(self) -> bool:
-        assert self.process.running(), self.process.tail()
-        try:
-            return bool(self.query("vector(1)"))
-        except OSError:
-            return False
-
-    def _get(self, path: str) -> dict[str, Any]:
-        with urllib.request.urlopen(f"http://127.0.0.1:{self.port}/api/v1/{path}", timeout=10) as answer:
-            found: dict[str, Any] = json.load(answer)
-        assert found["status"] == "success", found
-        return found
-
-
 def test_a_real_prometheus_scrapes_the_daemon(scraped: Scraped, exposed: set[str], tmp_path: Path,
                                               cleanup: ExitStack) -> None:
     assert exposed
-    prometheus = Prometheus(tmp_path, scraped.port, cleanup)
+    prometheus = Prometheus(tmp_path, [scraped.port], ALERTS.read_text(), cleanup)
     wait_until(lambda: prometheus.query('up{job="datapy-kafka-sidecar"} == 1'), 30, "the target is up")
     acked = wait_until(lambda: prometheus.query('datapy_kafka_acked_records_total{group="billing"}'), 30, "acks")
     assert float(acked[0]["value"][1]) >= 49
