@@ -56,6 +56,9 @@ class Load:
         self._stop_producing = threading.Event()
         self._stop_sampling = threading.Event()
         self._members = 0
+        # How far the journal has been read, and the finishes until there.
+        self._read_to = 0
+        self._finished = 0
         self._threads = [threading.Thread(target=self._produce, name="chaos-producer"),
                          threading.Thread(target=self._sample, name="chaos-sampler")]
 
@@ -74,7 +77,13 @@ class Load:
 
     def finished(self) -> int:
         """How many finishes the journal holds."""
-        return self.journal.path.read_bytes().count(b"done\t")
+        with self.journal.path.open("rb") as file:
+            file.seek(self._read_to)
+            whole_lines = file.read()
+            whole_lines = whole_lines[:whole_lines.rfind(b"\n") + 1]
+        self._read_to += len(whole_lines)
+        self._finished += whole_lines.count(b"done\t")
+        return self._finished
 
     def wait_progress(self, more: int = 50, timeout_s: float = 90) -> None:
         """Until so many more records are finished: the system works."""
@@ -155,9 +164,12 @@ class Load:
         begun = time.monotonic()
         while not self._stop_producing.wait(0.01):
             while count < self._backlog + (time.monotonic() - begun) * self._rate:
-                producer.produce(self.topic, value=str(count), partition=count % self.partitions,
-                                 on_delivery=confirmed)
-                count += 1
+                try:
+                    producer.produce(self.topic, value=str(count), partition=count % self.partitions,
+                                     on_delivery=confirmed)
+                    count += 1
+                except BufferError:
+                    producer.poll(0.1)
             producer.poll(0)
         if producer.flush(120):
             self.errors.append("records could not be written within 120 s")

@@ -120,7 +120,7 @@ def test_members_come_and_go(kafka: KafkaCluster, unique: str, strategy: str, fu
     with Load(kafka, unique, partitions=24, backlog=1_000_000 if full else 10_000) as load:
         properties = {"session.timeout.ms": "6000", "heartbeat.interval.ms": "500",
                       "partition.assignment.strategy": strategy}
-        speed = 0.0 if full else 0.002
+        speed = 0.0002 if full else 0.002
         group = [load.member(sleep_s=speed, properties=properties) for _ in range(3)]
         wait_until(lambda: settled(load, 3), 60, "three members", 0.5)
         load.wait_progress(200)
