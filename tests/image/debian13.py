@@ -93,7 +93,9 @@ def run_in(root: Path, script: str, timeout_s: float = 3000) -> str:
               f"mount -t proc proc {root}/proc && mount --bind /dev {root}/dev && "
               f"mount -t tmpfs tmpfs {root}/tmp && ")
     environment = ["PATH=/usr/sbin:/usr/bin:/sbin:/bin", "HOME=/root", "LC_ALL=C.UTF-8", "CCACHE_DIR=/ccache",
-                   "DEBIAN_FRONTEND=noninteractive", "PIP_DISABLE_PIP_VERSION_CHECK=1"]
+                   "DEBIAN_FRONTEND=noninteractive", "PIP_DISABLE_PIP_VERSION_CHECK=1",
+                   # As on Debian's own pip: the authorities of the system.
+                   "PIP_CERT=/etc/ssl/certs/ca-certificates.crt"]
     return run("unshare", "--mount", "--propagation", "private", "--pid", "--fork", "--kill-child", "bash", "-c",
                mounts + 'exec chroot "$0" env -i "${@:2}" bash -euc "cd /src; $1"', root, script, *environment,
                timeout_s=timeout_s)
