@@ -42,9 +42,9 @@ TEST(CommitGateTest, IsClosedFromTheJoinToItsOutcome) {
   rd_kafka_poll_set_consumer(rk);
   const PartitionListPtr topics = NewPartitionList(1);
   rd_kafka_topic_partition_list_add(topics.get(), "t", RD_KAFKA_PARTITION_UA);
+  EXPECT_FALSE(gate.Closed(absl::Now()));
   rd_kafka_subscribe(rk, topics.get());
   const QueuePtr queue(rd_kafka_queue_get_consumer(rk));
-  EXPECT_FALSE(gate.Closed(absl::Now()));
   const EventPtr assigned(rd_kafka_queue_poll(queue.get(), 30'000));
   ASSERT_NE(assigned, nullptr);
   ASSERT_EQ(rd_kafka_event_type(assigned.get()), RD_KAFKA_EVENT_REBALANCE);
