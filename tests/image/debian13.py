@@ -25,6 +25,8 @@ CCACHE = HOME / "ccache"
 OUT = HOME / "out"
 # What is build/ for those who work in there as on any machine.
 TREE_BUILD = HOME / "tree-build"
+# A mount point, for what is written into the tree.
+SCRATCH = HOME / "scratch"
 
 
 def run(*arguments: str | Path, timeout_s: float = 3000, env: dict[str, str] | None = None) -> str:
@@ -82,12 +84,13 @@ def client_root() -> Path:
 
 
 def run_in(root: Path, script: str, timeout_s: float = 3000) -> str:
-    """Runs a script in a root, the repository at /src (not to be written to but for build/), OUT at /out."""
-    for folder in (CCACHE, OUT, TREE_BUILD, root / "src", root / "out", root / "ccache"):
+    """Runs a script in a root, the repository at /src, OUT at /out; what it writes to /src but for build/ is dropped."""
+    for folder in (CCACHE, OUT, TREE_BUILD, SCRATCH, root / "src", root / "out", root / "ccache"):
         folder.mkdir(parents=True, exist_ok=True)
     shutil.copy("/etc/resolv.conf", root / "etc/resolv.conf")
     # Namespaces of its own: nothing stays mounted and no process alive, however it ends.
-    mounts = (f"mount --bind {ROOT} {root}/src && mount -o remount,bind,ro {root}/src && "
+    mounts = (f"mount -t tmpfs tmpfs {SCRATCH} && mkdir {SCRATCH}/upper {SCRATCH}/work && "
+              f"mount -t overlay overlay -o lowerdir={ROOT},upperdir={SCRATCH}/upper,workdir={SCRATCH}/work {root}/src && "
               f"mount --bind {TREE_BUILD} {root}/src/build && "
               f"mount --bind {OUT} {root}/out && mount --bind {CCACHE} {root}/ccache && "
               f"mount -t proc proc {root}/proc && mount --bind /dev {root}/dev && "
