@@ -114,7 +114,9 @@ std::vector<PartitionView> DeliveryMachine::Impl::partitions() const {
   std::vector<PartitionView> views;
   views.reserve(partitions_.size());
   for (const auto& [tp, p] : partitions_) {
-    views.push_back({tp, p->tracker.confirmed(), CommittableOf(*p).offset, p->open.size, p->in_backoff});
+    Offset first = p->tracker.floor();
+    if (first == kNoOffset && !p->held.empty()) first = p->held.front().offset;
+    views.push_back({tp, p->tracker.confirmed(), CommittableOf(*p).offset, first, p->open.size, p->in_backoff});
   }
   return views;
 }

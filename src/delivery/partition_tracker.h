@@ -48,6 +48,8 @@ class PartitionTracker {
   void Offered(Watermark mark) { offered_ = mark; }
   void Confirmed(Offset offset);
   Offset confirmed() const { return confirmed_; }
+  // The first delivered offset; kNoOffset before one.
+  Offset floor() const { return floor_; }
 
  private:
   Watermark tail_;                    // behind the last delivered record

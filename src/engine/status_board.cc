@@ -40,9 +40,10 @@ std::vector<ports::PartitionStatus> PartitionsOf(const delivery::DeliveryMachine
       status.position = found->second->position;
       status.high_watermark = found->second->high_watermark;
     }
-    // Before the first commit of this session, what was read and is not open
-    // any more stands for it: that is where a commit would be.
-    const Offset behind = view.committed != kNoOffset ? view.committed : view.committable;
+    // Before the first commit of this session, where a commit would be stands
+    // for it; before the first ack, where reading began.
+    Offset behind = view.committed != kNoOffset ? view.committed : view.committable;
+    if (behind == kNoOffset) behind = view.first;
     if (behind != kNoOffset && status.high_watermark != kNoOffset) {
       status.lag = std::max<int64_t>(0, status.high_watermark - behind);
     }

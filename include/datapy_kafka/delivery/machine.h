@@ -237,6 +237,7 @@ struct PartitionView {
   TopicPartition tp;
   Offset committed = kNoOffset;  // confirmed by the broker in this session
   Offset committable = kNoOffset;
+  Offset first = kNoOffset;  // of the records that were read in this assignment
   size_t in_flight_records = 0;
   bool retrying = false;
 };

@@ -278,6 +278,18 @@ TEST_F(SessionManagerTest, APositionBehindControlRecordsIsCommitted) {
   stream_.AwaitFinish();
 }
 
+TEST_F(SessionManagerTest, TheLagIsKnownBeforeTheFirstAck) {
+  auto session = OpenWithThreeRecords();
+  kafka_->SetProgress({{kP0, Offset(3), Offset(10)}});
+  EXPECT_TRUE(Eventually([&] {
+    const auto status = manager_.Status();
+    return status.size() == 1 && status[0].partitions.size() == 1 && status[0].partitions[0].lag == 10;
+  })) << "a job that hangs at its first record is behind by all that there is";
+  EXPECT_EQ(manager_.Status().at(0).partitions.at(0).committed, kNoOffset);
+  session->OnBroken();
+  stream_.AwaitFinish();
+}
+
 TEST_F(SessionManagerTest, WithLatestThePlaceWhereReadingBeginsIsCommittedFirst) {
   config::SessionOptions options;
   options.auto_offset_reset = config::OffsetReset::kLatest;
