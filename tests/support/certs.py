@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import subprocess
+import time
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -47,7 +48,7 @@ class Authority:
 
     def issue(self, name: str, hosts: tuple[str, ...] = ("DNS:localhost", "IP:127.0.0.1"),
               expired: bool = False) -> Identity:
-        """A certificate for `name`, valid for `hosts` (subject alternative names) or expired yesterday."""
+        """A certificate for `name`, valid for `hosts` (subject alternative names) or expired."""
         base = self._folder / f"{self._name}-{name}"
         key, request, certificate = base.with_suffix(".key"), base.with_suffix(".csr"), base.with_suffix(".pem")
         encrypted = base.with_suffix(".encrypted.key")
@@ -57,9 +58,11 @@ class Authority:
             _openssl("req", "-new", "-newkey", "rsa:2048", "-nodes", "-subj", f"/CN={name}", "-keyout", key,
                      "-out", request)
             _openssl("pkcs8", "-topk8", "-in", key, "-out", encrypted, "-passout", f"pass:{KEY_PASSWORD}")
-            # A negative number of days ends before it begins: expired.
+            # No day at all: expired by the next second. OpenSSL 3.5 refuses fewer.
             _openssl("x509", "-req", "-in", request, "-CA", self.certificate, "-CAkey", self._key, "-CAcreateserial",
-                     "-days", "-1" if expired else "30", "-extfile", extensions, "-out", certificate)
+                     "-days", "0" if expired else "30", "-extfile", extensions, "-out", certificate)
+            if expired:
+                time.sleep(1.1)
             if self._signer is not None:
                 certificate.write_text(certificate.read_text() + self.certificate.read_text())
         return Identity(certificate, key, encrypted)
