@@ -54,9 +54,12 @@ class Findings {
         continue;
       }
       TranslatedError error = client_.Explain(code, rd_kafka_event_error_string(event.get()));
-      if (RetryingIsOfNoUse(error.reason) && !error.retriable && !final_.has_value()) final_ = error;
+      const bool tells_why = RetryingIsOfNoUse(error.reason);
+      if (tells_why && !error.retriable && !final_.has_value()) final_ = error;
       other_than_dns_ |= error.reason != ErrorReason::kDnsFailure;
-      last_ = std::move(error);
+      // An address at which nobody listens, often the other kind of IP, does not
+      // hide why a broker refuses.
+      if (tells_why || !last_.has_value() || !RetryingIsOfNoUse(last_->reason)) last_ = std::move(error);
     }
   }
 

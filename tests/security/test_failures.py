@@ -60,6 +60,11 @@ class Failures:
         stranger = self._secured.security.other_authority.issue("stranger")
         return self._secured.tls("MTLS", certificate=stranger.certificate, key=stranger.key)
 
+    def among_dead_addresses(self) -> dict[str, Any]:
+        parameters = self._secured.tls("MTLS")
+        dead = [f"127.0.0.1:{port}" for port in free_ports(8)]
+        return parameters | {"bootstrap_servers": ",".join([parameters["bootstrap_servers"], *dead])}
+
     def plaintext_to_tls(self) -> dict[str, Any]:
         return self._secured.plaintext("SSL")
 
@@ -111,6 +116,7 @@ CASES: tuple[tuple[str, int, tuple[str, ...]], ...] = (
     ("wrong_host", 33, ("does not name this host",)),
     ("client_certificate_missing", 33, ("certificate",)),
     ("client_certificate_untrusted", 33, ("certificate",)),
+    ("among_dead_addresses", 33, ("certificate",)),
     ("plaintext_to_tls", 33, ("security_protocol", "listener")),
     ("tls_to_plaintext", 33, ("security_protocol", "listener")),
     ("sasl_to_sasl_ssl", 33, ("security_protocol", "listener")),
