@@ -26,8 +26,8 @@ delivery::CommitVerdict VerdictOf(const ports::CommitOutcome& outcome) {
 }  // namespace
 
 std::optional<delivery::CommitSettled> CommitDesk::Answered(const std::vector<ports::CommitOutcome>& outcomes,
-                                                             absl::Time now, ports::LatencyHistogram* latency,
-                                                             absl::Status* failure) {
+                                                            absl::Time now, ports::LatencyHistogram* latency,
+                                                            absl::Status* failure) {
   latency->Observe(now - sent_at_);
   delivery::CommitSettled finished;
   bool retry = false;

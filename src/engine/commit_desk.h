@@ -30,8 +30,8 @@ class CommitDesk {
   // without pause, and others that came quickly, so that commits are not sent
   // more often than is of use. `failure`: set to the first final error.
   std::optional<delivery::CommitSettled> Answered(const std::vector<ports::CommitOutcome>& outcomes,
-                                                   absl::Time now, ports::LatencyHistogram* latency,
-                                                   absl::Status* failure);
+                                                  absl::Time now, ports::LatencyHistogram* latency,
+                                                  absl::Status* failure);
 
   // Why commits have been refused, retriably, for longer than 10 s: once, and
   // then once a minute. OK when there is nothing to tell.

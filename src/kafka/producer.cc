@@ -302,7 +302,8 @@ void Producer::Sweep() {
     const bool enqueued = job.batch.mode == ports::ProduceMode::kEnqueued && !job.batch.records.empty();
     const bool complete = job.batch.records.empty() ? all_over : enqueued ? job.all_given() : job.over();
     // Told to those who wait for what is written, not to the next that is enqueued.
-    if (complete) job.Answer(job.answered() || enqueued ? 0 : untold_failures_.exchange(0, std::memory_order_relaxed));
+    if (complete)
+      job.Answer(job.answered() || enqueued ? 0 : untold_failures_.exchange(0, std::memory_order_relaxed));
     if (job.over() && job.answered()) {
       it = jobs_->erase(it);
       held_jobs_.fetch_sub(1, std::memory_order_relaxed);

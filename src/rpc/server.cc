@@ -161,10 +161,9 @@ absl::Status ServerImpl::Open() {
   }
   if (absl::Status status = Build(); !status.ok()) return status;
   accept_.allowed_uids.assign(options_.allowed_uids.begin(), options_.allowed_uids.end());
-  auto acceptor =
-      Acceptor::Start(accept_, [this](const Acceptor::Listener& listener, OwnedFd connection) {
-        Take(listener, std::move(connection));
-      });
+  auto acceptor = Acceptor::Start(accept_, [this](const Acceptor::Listener& listener, OwnedFd connection) {
+    Take(listener, std::move(connection));
+  });
   if (!acceptor.ok()) return acceptor.status();
   acceptor_ = *std::move(acceptor);
   return absl::OkStatus();
