@@ -23,7 +23,7 @@ void DeliveryMachine::Impl::On(Polled& event) {
     p->read_to = record.offset + 1;
     Hold(*p, record);
   }
-  if (!p->held.empty() && !p->in_backoff) MakeReady(*p);
+  if (p->may_deliver()) MakeReady(*p);
   Touch(*p);
 }
 
@@ -53,15 +53,16 @@ void DeliveryMachine::Impl::Pump() {
     ready_.pop_front();
     p.is_ready = false;
     DeliverTurn(p);
-    if (!p.held.empty()) MakeReady(p);
+    if (p.may_deliver()) MakeReady(p);
     Touch(p);
   }
 }
 
 void DeliveryMachine::Impl::DeliverTurn(PartitionState& p) {
   Deliver deliver{p.tp, opens_.next_id(), {}};
-  deliver.records.reserve(std::min({p.held.size(), window_.free_records() + 1, kTurn}));
-  while (!p.held.empty() && deliver.records.size() < kTurn && window_.Admits(p.held.front().size_bytes)) {
+  deliver.records.reserve(
+      std::min({p.held.size(), p.max_open - p.open.size, window_.free_records() + 1, kTurn}));
+  while (p.may_deliver() && deliver.records.size() < kTurn && window_.Admits(p.held.front().size_bytes)) {
     HeldRecord& record = p.held.front();
     OpenDelivery open;
     open.offset = record.offset;
@@ -99,7 +100,7 @@ void DeliveryMachine::Impl::MakeUnready(PartitionState& p) {
 }
 
 void DeliveryMachine::Impl::DropHeld(PartitionState& p) {
-  EndBackoff(p);
+  EndRetry(p);
   MakeUnready(p);
   if (p.held.empty()) return;
   p.tracker.ForgetPosition();

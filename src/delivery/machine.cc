@@ -20,7 +20,7 @@ std::vector<Action> DeliveryMachine::Impl::Handle(absl::Time now, Event event) {
     return {};
   }
   std::visit([this](auto& one) { On(one); }, event);
-  RunBackoffs();
+  RunAlarms();
   RunAckTimeouts();
   Pump();
   CheckFinish();
@@ -90,7 +90,7 @@ void DeliveryMachine::Impl::AppendUnconfirmed(const PartitionState& p,
 absl::Time DeliveryMachine::Impl::NextDeadline() const {
   absl::Time next = absl::InfiniteFuture();
   if (finished_) return next;
-  if (!backoffs_.empty()) next = std::min(next, backoffs_.begin()->first.first);
+  if (!alarms_.empty()) next = std::min(next, alarms_.begin()->first.first);
   for (const Revocation& revocation : revocations_) next = std::min(next, revocation.deadline);
   if (draining_) return std::min(next, draining_->deadline);
   if (!heads_.empty()) next = std::min(next, heads_.front()->head_since + *options_.ack_timeout);

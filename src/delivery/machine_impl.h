@@ -101,8 +101,12 @@ class DeliveryMachine::Impl {
   FailureOutcome Fail(OpenRef ref, std::string error, bool never_resolve);
   // Takes back `failed` and all open deliveries after it, to deliver them again.
   void TakeBack(PartitionState& p, OpenRef failed, absl::Duration backoff);
-  void EndBackoff(PartitionState& p);
-  void RunBackoffs();
+  void SetAlarm(PartitionState& p, absl::Time at);
+  void ClearAlarm(PartitionState& p);
+  void RunAlarms();
+  // Moves the limit of a slow start up, which ends at the size of the window.
+  void Widen(PartitionState& p, size_t max_open);
+  void EndRetry(PartitionState& p);
   void RunAckTimeouts();
   void TimeOut(PartitionState& p);
   void RefreshHead(PartitionState& p);
@@ -126,9 +130,9 @@ class DeliveryMachine::Impl {
 
   size_t held_records_ = 0;
   size_t held_bytes_ = 0;
-  std::deque<PartitionState*> ready_;     // hold records and wait for credits alone
+  std::deque<PartitionState*> ready_;     // may deliver, and wait for credits alone
   std::vector<PartitionState*> touched_;  // by the event in hand
-  std::map<std::pair<absl::Time, Epoch>, PartitionState*> backoffs_;
+  std::map<std::pair<absl::Time, Epoch>, PartitionState*> alarms_;
   std::list<PartitionState*> heads_;  // with ack_timeout: the longest unmoved first
 
   std::vector<Revocation> revocations_;

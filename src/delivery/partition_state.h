@@ -7,6 +7,7 @@
 #include <cstddef>
 #include <cstdint>
 #include <deque>
+#include <limits>
 #include <list>
 #include <memory>
 #include <utility>
@@ -29,6 +30,8 @@ struct HeldRecord {
   std::shared_ptr<const void> payload;
 };
 
+inline constexpr size_t kNoLimit = std::numeric_limits<size_t>::max();
+
 struct PartitionState {
   PartitionState(TopicPartition partition, Epoch assignment) : tp(std::move(partition)), epoch(assignment) {}
 
@@ -44,7 +47,12 @@ struct PartitionState {
   bool revoking = false;  // no more deliveries; the revocation decides
   bool readable = true;   // as the engine was last told
   bool in_backoff = false;
-  absl::Time backoff_until;
+  // Slow start: how many may be open. What is delivered behind a record that
+  // fails again is taken back in vain, so that follows what goes well.
+  size_t max_open = kNoLimit;
+  // The end of the backoff, or the next step of the slow start.
+  absl::Time alarm;
+  bool has_alarm = false;
 
   // Which of the machine's lists it stands in.
   bool is_touched = false;
@@ -55,6 +63,8 @@ struct PartitionState {
   absl::Time head_since;
   bool has_head = false;
   std::list<PartitionState*>::iterator head_place;
+
+  bool may_deliver() const { return !held.empty() && !in_backoff && open.size < max_open; }
 };
 
 }  // namespace datapy_kafka::delivery

@@ -29,7 +29,9 @@ void DeliveryMachine::Impl::AckRangeOf(const AckRange& range) {
   uint64_t hits = 0;
   opens_.VisitRange(range.first, range.last, [&](OpenRef ref) {
     ++hits;
+    PartitionState& p = *opens_.at(ref).partition;
     Close(ref);
+    if (p.max_open != kNoLimit && !p.in_backoff) Widen(p, p.max_open + 1);
   });
   totals_.acked += hits;
 
@@ -46,6 +48,7 @@ void DeliveryMachine::Impl::Close(OpenRef ref) {
   PartitionState& p = *open.partition;
   window_.Release(open.size_bytes);
   opens_.Close(p.open, ref);
+  if (p.max_open != kNoLimit && p.may_deliver()) MakeReady(p);
   Touch(p);
 }
 
@@ -83,6 +86,12 @@ FailureOutcome DeliveryMachine::Impl::Fail(OpenRef ref, std::string error, bool 
 }
 
 void DeliveryMachine::Impl::TakeBack(PartitionState& p, OpenRef failed, absl::Duration backoff) {
+  absl::Time until = now_ + backoff;
+  if (p.in_backoff) until = std::max(until, p.alarm);
+  p.in_backoff = true;
+  MakeUnready(p);
+  SetAlarm(p, until);
+
   while (true) {
     const OpenRef ref = p.open.newest;
     OpenDelivery& open = opens_.at(ref);
@@ -100,30 +109,41 @@ void DeliveryMachine::Impl::TakeBack(PartitionState& p, OpenRef failed, absl::Du
     Close(ref);
     if (ref == failed) break;
   }
-
-  MakeUnready(p);
-  absl::Time until = now_ + backoff;
-  if (p.in_backoff) {
-    until = std::max(until, p.backoff_until);
-    EndBackoff(p);
-  }
-  p.in_backoff = true;
-  p.backoff_until = until;
-  backoffs_[{until, p.epoch}] = &p;
 }
 
-void DeliveryMachine::Impl::EndBackoff(PartitionState& p) {
-  if (!p.in_backoff) return;
+void DeliveryMachine::Impl::SetAlarm(PartitionState& p, absl::Time at) {
+  ClearAlarm(p);
+  p.has_alarm = true;
+  p.alarm = at;
+  alarms_[{at, p.epoch}] = &p;
+}
+
+void DeliveryMachine::Impl::ClearAlarm(PartitionState& p) {
+  if (!p.has_alarm) return;
+  p.has_alarm = false;
+  alarms_.erase({p.alarm, p.epoch});
+}
+
+void DeliveryMachine::Impl::RunAlarms() {
+  while (!alarms_.empty() && alarms_.begin()->first.first <= now_) {
+    PartitionState& p = *alarms_.begin()->second;
+    SetAlarm(p, now_ + options_.slow_start_step);
+    // After a backoff the failed record, beside what is open in front of it.
+    const bool begins = std::exchange(p.in_backoff, false);
+    Widen(p, begins ? p.open.size + 1 : p.max_open * 2);
+  }
+}
+
+void DeliveryMachine::Impl::Widen(PartitionState& p, size_t max_open) {
+  p.max_open = max_open;
+  if (max_open >= window_.max_records()) EndRetry(p);
+  if (p.may_deliver()) MakeReady(p);
+}
+
+void DeliveryMachine::Impl::EndRetry(PartitionState& p) {
   p.in_backoff = false;
-  backoffs_.erase({p.backoff_until, p.epoch});
-}
-
-void DeliveryMachine::Impl::RunBackoffs() {
-  while (!backoffs_.empty() && backoffs_.begin()->first.first <= now_) {
-    PartitionState& p = *backoffs_.begin()->second;
-    EndBackoff(p);
-    MakeReady(p);
-  }
+  p.max_open = kNoLimit;
+  ClearAlarm(p);
 }
 
 void DeliveryMachine::Impl::RunAckTimeouts() {

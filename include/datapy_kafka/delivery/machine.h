@@ -12,7 +12,8 @@
 //   * A commit of offset X of a partition means: every delivery of the current
 //     assignment below X was acked or resolved by the failure policy.
 //   * Records of one partition are delivered in offset order; after a nack that
-//     is retried, everything after it comes again behind it.
+//     is retried, everything after it comes again behind it, in a slow start:
+//     the failed record alone, two more with each ack.
 //   * An id of an earlier assignment, an id used twice, an unknown id: counted,
 //     and nothing else.
 //   * Open deliveries never exceed the window, but for one record of any size.
@@ -45,6 +46,9 @@ struct MachineOptions {
   std::optional<absl::Duration> ack_timeout;
   absl::Duration drain_timeout = absl::Seconds(30);
   absl::Duration revoke_timeout = absl::Seconds(30);
+  // A slow start goes on without acks as well: in this time its limit doubles,
+  // for a client that collects records before it acks any.
+  absl::Duration slow_start_step = absl::Seconds(1);
 };
 
 // ---- events -----------------------------------------------------------------

@@ -19,6 +19,7 @@ MachineOptions RandomOptions(Chooser& choose) {
   options.max_in_flight_bytes = 1 + choose.Below(40);
   options.drain_timeout = absl::Milliseconds(200);
   options.revoke_timeout = absl::Milliseconds(100);
+  options.slow_start_step = absl::Milliseconds(50);
   // Which of two partitions times out first is not defined, and so not with stop.
   if (options.failure_mode != FailureMode::kStop && choose.Below(3) == 0) {
     options.ack_timeout = absl::Milliseconds(30 + choose.Below(60));
@@ -142,11 +143,11 @@ class Pair {
 
 std::string History::ToText() const {
   static constexpr const char* kModes[] = {"continue", "retry", "stop"};
-  std::string text =
-      absl::StrCat("options mode=", kModes[static_cast<int>(options.failure_mode) - 1],
-                   " retries=", options.max_retries, " backoff=", absl::FormatDuration(options.backoff[0]), ",",
-                   absl::FormatDuration(options.backoff[1]), " window=", options.max_in_flight_records,
-                   " bytes=", options.max_in_flight_bytes, " drain_timeout=200ms revoke_timeout=100ms");
+  std::string text = absl::StrCat(
+      "options mode=", kModes[static_cast<int>(options.failure_mode) - 1], " retries=", options.max_retries,
+      " backoff=", absl::FormatDuration(options.backoff[0]), ",", absl::FormatDuration(options.backoff[1]),
+      " window=", options.max_in_flight_records, " bytes=", options.max_in_flight_bytes,
+      " drain_timeout=200ms revoke_timeout=100ms slow_start_step=50ms");
   if (options.ack_timeout) absl::StrAppend(&text, " ack_timeout=", absl::FormatDuration(*options.ack_timeout));
   for (const Step& step : steps) {
     if (step.wait > absl::ZeroDuration()) absl::StrAppend(&text, "\nwait ", absl::FormatDuration(step.wait));

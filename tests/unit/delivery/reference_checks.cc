@@ -129,6 +129,7 @@ void ReferenceModel::CheckDeliver(const Deliver& deliver) {
     if (rec->attempt != record.attempt) return Wrong("wrong attempt: " + text);
     if (rec->polled.payload != record.payload) return Wrong("another record's payload: " + text);
     if (!Admits(rec->polled.size_bytes)) return Wrong("beyond the window: " + text);
+    if (!MayDeliver(it->second)) return Wrong("too many at once after a failure: " + text);
     rec->fate = Fate::kOpen;
     rec->was_delivered = true;
     rec->id = next_id_++;
@@ -143,7 +144,7 @@ void ReferenceModel::CheckNothingWithheld() {
     const auto held = std::find_if(part.recs.begin(), part.recs.end(),
                                    [](const Rec& rec) { return rec.fate == Fate::kHeld; });
     const bool holds = held != part.recs.end();
-    if (holds && !part.blocked) {
+    if (holds && MayDeliver(part)) {
       waiting = true;
       refused = refused || !Admits(held->polled.size_bytes);
     }

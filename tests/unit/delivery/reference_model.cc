@@ -80,12 +80,13 @@ void ReferenceModel::Take(const Acked& event) {
     const uint64_t first = range.first.value(), last = range.last.value();
     bool beyond = first == 0 || first > last || last >= next_id_;
     for (uint64_t id = std::max<uint64_t>(first, 1); id <= last && id < next_id_; ++id) {
-      Rec* rec = FindOpen(id, nullptr).second;
+      const auto [part, rec] = FindOpen(id, nullptr);
       if (rec == nullptr) {
         ++stale_;
         continue;
       }
       rec->fate = Fate::kResolved;
+      if (part->limit > 0) ++part->limit;
       ++acked_;
     }
     if (beyond) ++stale_;
@@ -193,6 +194,7 @@ void ReferenceModel::BeginDrain(DrainCause cause, absl::Duration timeout) {
 // does what was to be delivered again.
 void ReferenceModel::DropHeld(Part& part) {
   part.blocked = false;
+  part.limit = 0;
   for (Rec& rec : part.recs) {
     if (rec.fate != Fate::kHeld) continue;
     rec.fate = Fate::kLeft;
@@ -207,7 +209,14 @@ void ReferenceModel::Forget(const TopicPartition& tp) {
 
 void ReferenceModel::RunTimers() {
   for (auto& [tp, part] : parts_) {
-    if (part.blocked && part.blocked_until <= now_) part.blocked = false;
+    if (part.blocked && part.blocked_until <= now_) {
+      part.blocked = false;
+      part.limit = OpenCount(part) + 1;
+      part.doubles_at = now_ + options_.slow_start_step;
+    } else if (!part.blocked && part.limit > 0 && part.doubles_at <= now_) {
+      part.limit *= 2;
+      part.doubles_at = now_ + options_.slow_start_step;
+    }
   }
   if (!options_.ack_timeout) return;
   // The longest waiting first; a partition's clock starts with its head.
@@ -264,6 +273,12 @@ bool ReferenceModel::Admits(size_t size) const {
   const size_t open = OpenCount();
   return open == 0 ||
          (open < options_.max_in_flight_records && OpenBytes() + size <= options_.max_in_flight_bytes);
+}
+
+bool ReferenceModel::MayDeliver(const Part& part) const {
+  // A limit as large as the window has done its work.
+  const bool limited = part.limit > 0 && part.limit < options_.max_in_flight_records;
+  return !part.blocked && (!limited || OpenCount(part) < part.limit);
 }
 
 Offset ReferenceModel::Committable(const Part& part) const {

@@ -45,6 +45,8 @@ class ReferenceModel {
     bool revoking = false;
     bool blocked = false;
     absl::Time blocked_until;
+    size_t limit = 0;  // of a slow start; 0: none
+    absl::Time doubles_at;
     Offset position = kNoOffset;
     bool position_void = false;
     Offset sent = kNoOffset;
@@ -95,6 +97,7 @@ class ReferenceModel {
   size_t OpenCount(const Part& part) const;
   size_t OpenBytes() const;
   bool Admits(size_t size) const;
+  bool MayDeliver(const Part& part) const;
   // The watermark; kNoOffset when there is nothing to commit.
   Offset Committable(const Part& part) const;
   void AppendFinal(const TopicPartition& tp, const Part& part, std::vector<PartitionOffset>& out) const;
