@@ -1,52 +1,74 @@
 #include "columns_encoder.h"
 
+#include <google/protobuf/wire_format_lite.h>
+
 #include <optional>
+#include <utility>
 
 #include "absl/strings/string_view.h"
 #include "utf8.h"
+#include "wire_writer.h"
 
 namespace datapy_kafka::rpc {
 namespace {
 
+using google::protobuf::internal::WireFormatLite;
 using Field = std::optional<absl::string_view> ports::Record::*;
+using Nulls = google::protobuf::RepeatedField<uint32_t>;
 
-// What one pass over a column tells of how it is to be written.
-struct ColumnShape {
+// Keys or values: how they are written, which one pass over them tells.
+struct Column {
+  Field field;
+  uint32_t tag;
   bool any = false;  // an entry that is not null
-  bool text = true;
+  size_t bytes = 0;  // on the wire
+  size_t lent = 0;   // of these
 };
 
-ColumnShape Look(const RecordBatch& batch, Field field) {
-  ColumnShape shape;
-  for (const RecordBatch::Run& run : batch.runs) {
-    for (const ports::Delivery& delivery : run.deliveries) {
-      const auto& entry = (*delivery.record).*field;
-      if (!entry.has_value()) continue;
-      shape.any = true;
-      if (!IsValidUtf8(*entry)) return {true, false};
-    }
-  }
-  return shape;
+constexpr uint32_t TagOf(int field) {
+  return WireFormatLite::MakeTag(field, WireFormatLite::WIRETYPE_LENGTH_DELIMITED);
 }
 
-void WriteColumn(const RecordBatch& batch, Field field, google::protobuf::RepeatedPtrField<std::string>* text,
-                 google::protobuf::RepeatedPtrField<std::string>* bytes,
-                 google::protobuf::RepeatedField<uint32_t>* nulls) {
-  const ColumnShape shape = Look(batch, field);
-  if (!shape.any) return;
-  auto* column = shape.text ? text : bytes;
-  column->Reserve(static_cast<int>(batch.records));
+Column Look(const RecordBatch& batch, Field field, int text_field, int bytes_field, size_t lend_above,
+            Nulls* nulls) {
+  Column column{field, TagOf(text_field)};
+  bool text = true;
   uint32_t index = 0;
   for (const RecordBatch::Run& run : batch.runs) {
     for (const ports::Delivery& delivery : run.deliveries) {
       const auto& entry = (*delivery.record).*field;
-      std::string* slot = column->Add();
+      const size_t size = entry.has_value() ? entry->size() : 0;
+      column.bytes += 1 + WireWriter::VarintSize(static_cast<uint32_t>(size)) + size;
+      if (size > lend_above) column.lent += size;
       if (entry.has_value()) {
-        slot->assign(entry->data(), entry->size());
+        column.any = true;
+        text = text && IsValidUtf8(*entry);
       } else {
         nulls->Add(index);
       }
       ++index;
+    }
+  }
+  if (!text) column.tag = TagOf(bytes_field);
+  if (!column.any) {
+    nulls->Clear();
+    column.bytes = 0;
+  }
+  return column;
+}
+
+void Write(const RecordBatch& batch, const Column& column, size_t lend_above, WireWriter* out) {
+  if (!column.any) return;
+  for (const RecordBatch::Run& run : batch.runs) {
+    for (const ports::Delivery& delivery : run.deliveries) {
+      const absl::string_view entry = ((*delivery.record).*column.field).value_or("");
+      out->Tag(column.tag);
+      out->Varint(static_cast<uint32_t>(entry.size()));
+      if (entry.size() > lend_above) {
+        out->Lend(entry, delivery.record);
+      } else {
+        out->Copy(entry);
+      }
     }
   }
 }
@@ -74,9 +96,8 @@ void AddToRun(const TopicPartition& tp, ports::TimestampType type, v1::RecordRun
   (*run)->set_count((*run)->count() + 1);
 }
 
-}  // namespace
-
-void EncodeColumns(const RecordBatch& batch, v1::RecordColumns* out) {
+// All but keys and values.
+void FillHead(const RecordBatch& batch, v1::RecordColumns* out) {
   out->Clear();
   out->set_first_delivery_id(batch.first_id.value());
   const int records = static_cast<int>(batch.records);
@@ -99,10 +120,27 @@ void EncodeColumns(const RecordBatch& batch, v1::RecordColumns* out) {
       ++index;
     }
   }
-  WriteColumn(batch, &ports::Record::key, out->mutable_keys(), out->mutable_key_bytes(),
-              out->mutable_null_keys());
-  WriteColumn(batch, &ports::Record::value, out->mutable_values(), out->mutable_value_bytes(),
-              out->mutable_null_values());
+}
+
+}  // namespace
+
+grpc::ByteBuffer EncodeColumns(const RecordBatch& batch, v1::RecordColumns* head, size_t lend_above) {
+  static_assert(TagOf(v1::RecordColumns::kValueBytesFieldNumber) < 0x80, "a tag is reckoned as one byte");
+  FillHead(batch, head);
+  const Column keys = Look(batch, &ports::Record::key, v1::RecordColumns::kKeysFieldNumber,
+                           v1::RecordColumns::kKeyBytesFieldNumber, lend_above, head->mutable_null_keys());
+  const Column values =
+      Look(batch, &ports::Record::value, v1::RecordColumns::kValuesFieldNumber,
+           v1::RecordColumns::kValueBytesFieldNumber, lend_above, head->mutable_null_values());
+
+  const auto size = static_cast<uint32_t>(head->ByteSizeLong() + keys.bytes + values.bytes);
+  WireWriter out(1 + WireWriter::VarintSize(size) + size - keys.lent - values.lent);
+  out.Tag(TagOf(v1::ConsumeResponse::kColumnsFieldNumber));
+  out.Varint(size);
+  out.Message(*head);
+  Write(batch, keys, lend_above, &out);
+  Write(batch, values, lend_above, &out);
+  return std::move(out).Finish();
 }
 
 size_t ColumnsSizeBound(const TopicPartition& tp, const ports::Record& record) {

@@ -16,8 +16,6 @@
 namespace datapy_kafka::rpc {
 namespace {
 
-using ResponseTraits = grpc::SerializationTraits<v1::ConsumeResponse>;
-
 absl::Status Cancelled() { return absl::CancelledError("the client cancelled the call or is gone"); }
 
 // A client that opens bad calls in a loop must not fill the log.
@@ -167,19 +165,12 @@ bool ConsumeReactor::BeginWrite() {
 }
 
 bool ConsumeReactor::StartNextWrite(Outbox* outbox) {
-  absl::StatusOr<const v1::ConsumeResponse*> message = outbox->Next();
-  if (!message.ok()) {
-    End(message.status());
+  const absl::StatusOr<bool> any = outbox->Next(&response_);
+  if (!any.ok()) {
+    End(any.status());
     return false;
   }
-  if (*message == nullptr) return false;
-  bool own_buffer = true;
-  response_.Clear();
-  const grpc::Status encoded = ResponseTraits::Serialize(**message, &response_, &own_buffer);
-  if (!encoded.ok()) {
-    End(ErrorBuilder(ErrorReason::kInternal).Build("a frame could not be encoded"));
-    return false;
-  }
+  if (!*any) return false;
   StartWrite(&response_);
   return true;
 }

@@ -7,11 +7,12 @@
 #include "rows_encoder.h"
 #include "utf8.h"
 #include "wire_time.h"
+#include "wire_writer.h"
 
 namespace datapy_kafka::rpc {
 namespace {
 
-// What a message may hold on to for each of its records.
+// What room for headers may be kept for each record.
 constexpr size_t kKeptBytes = 4096;
 // Texts of people and brokers, in frames that are not for data.
 constexpr size_t kMaxText = 8192;
@@ -83,41 +84,48 @@ struct ControlFiller {
   }
 };
 
-bool HoldsLargeRecord(const RecordBatch& batch) {
+// Cleared strings keep their memory: a stream would come to hold the sum of its
+// largest headers.
+bool HoldsLargeHeaders(const RecordBatch& batch) {
   for (const RecordBatch::Run& run : batch.runs) {
     for (const ports::Delivery& delivery : run.deliveries) {
-      if (delivery.record->SizeBytes() > kKeptBytes) return true;
+      size_t size = 0;
+      for (const ports::Header& header : delivery.record->headers) {
+        size += header.name.size() + header.value.value_or("").size();
+      }
+      if (size > kKeptBytes) return true;
     }
   }
   return false;
+}
+
+grpc::ByteBuffer Serialized(const v1::ConsumeResponse& message) {
+  WireWriter out(message.ByteSizeLong());
+  out.Message(message);
+  return std::move(out).Finish();
 }
 
 }  // namespace
 
 FrameEncoder::FrameEncoder(std::string daemon_version) : daemon_version_(std::move(daemon_version)) {}
 
-v1::ConsumeResponse* FrameEncoder::ForRecords(const RecordBatch& batch) {
-  if (records_are_large_) records_ = std::make_unique<v1::ConsumeResponse>();
-  records_are_large_ = HoldsLargeRecord(batch);
-  return records_.get();
+grpc::ByteBuffer FrameEncoder::Columns(const RecordBatch& batch) {
+  grpc::ByteBuffer encoded = EncodeColumns(batch, &head_);
+  if (HoldsLargeHeaders(batch)) head_ = v1::RecordColumns();
+  return encoded;
 }
 
-const v1::ConsumeResponse* FrameEncoder::Columns(const RecordBatch& batch) {
-  v1::ConsumeResponse* message = ForRecords(batch);
-  EncodeColumns(batch, message->mutable_columns());
-  return message;
+grpc::ByteBuffer FrameEncoder::Rows(const RecordBatch& batch) {
+  // For people, who read few: not worth memory that is kept.
+  v1::ConsumeResponse message;
+  EncodeRows(batch, message.mutable_records());
+  return Serialized(message);
 }
 
-const v1::ConsumeResponse* FrameEncoder::Rows(const RecordBatch& batch) {
-  v1::ConsumeResponse* message = ForRecords(batch);
-  EncodeRows(batch, message->mutable_records());
-  return message;
-}
-
-const v1::ConsumeResponse* FrameEncoder::Control(const ports::ServerFrame& frame) {
+grpc::ByteBuffer FrameEncoder::Control(const ports::ServerFrame& frame) {
   control_.Clear();
   std::visit(ControlFiller{daemon_version_, &control_}, frame);
-  return &control_;
+  return Serialized(control_);
 }
 
 void FillTotals(const ports::SessionTotals& totals, v1::SessionTotals* out) {

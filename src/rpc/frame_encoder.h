@@ -1,9 +1,9 @@
-// Frames of a session as messages of the API, in memory that is used again.
-//
-// One thread at a time. A message is valid until the next call.
+// Frames of a session as messages of the API, encoded, in memory that is used
+// again. One thread at a time.
 #pragma once
 
-#include <memory>
+#include <grpcpp/support/byte_buffer.h>
+
 #include <string>
 
 #include "datapy_kafka/ports/session.h"
@@ -16,19 +16,14 @@ class FrameEncoder {
  public:
   explicit FrameEncoder(std::string daemon_version);
 
-  const v1::ConsumeResponse* Columns(const RecordBatch& batch);
-  const v1::ConsumeResponse* Rows(const RecordBatch& batch);
+  grpc::ByteBuffer Columns(const RecordBatch& batch);
+  grpc::ByteBuffer Rows(const RecordBatch& batch);
   // Every frame but deliveries.
-  const v1::ConsumeResponse* Control(const ports::ServerFrame& frame);
+  grpc::ByteBuffer Control(const ports::ServerFrame& frame);
 
  private:
-  // Cleared strings keep their memory: messages that held large values are
-  // made anew, so that a stream never holds the sum of its largest frames.
-  v1::ConsumeResponse* ForRecords(const RecordBatch& batch);
-
   const std::string daemon_version_;
-  std::unique_ptr<v1::ConsumeResponse> records_ = std::make_unique<v1::ConsumeResponse>();
-  bool records_are_large_ = false;
+  v1::RecordColumns head_;
   v1::ConsumeResponse control_;
 };
 

@@ -124,11 +124,11 @@ void Outbox::FillBatch() {
   }
 }
 
-absl::StatusOr<const v1::ConsumeResponse*> Outbox::EncodeBatch() {
-  const v1::ConsumeResponse* message = options_.columns ? encoder_.Columns(batch_) : encoder_.Rows(batch_);
+absl::Status Outbox::EncodeBatch(grpc::ByteBuffer* encoded) {
+  *encoded = options_.columns ? encoder_.Columns(batch_) : encoder_.Rows(batch_);
   // Only a record that travels alone can exceed the budget.
   if (batch_.records == 1) {
-    const size_t size = message->ByteSizeLong();
+    const size_t size = encoded->Length();
     if (size > options_.max_frame_bytes) {
       const RecordBatch::Run& run = batch_.runs.front();
       const Offset offset = run.deliveries.front().record->offset;
@@ -140,19 +140,19 @@ absl::StatusOr<const v1::ConsumeResponse*> Outbox::EncodeBatch() {
                               "; raise max_frame_bytes and the client's grpc.max_receive_message_length"));
     }
   }
-  return message;
+  return absl::OkStatus();
 }
 
-absl::StatusOr<const v1::ConsumeResponse*> Outbox::Next() {
+absl::StatusOr<bool> Outbox::Next(grpc::ByteBuffer* encoded) {
   TakeQueued();
-  if (taken_.empty()) return nullptr;
-  absl::StatusOr<const v1::ConsumeResponse*> message = nullptr;
+  if (taken_.empty()) return false;
+  absl::Status status;
   size_t records = 0;
   size_t control_frames = 0;
   if (std::holds_alternative<ports::DeliveriesFrame>(taken_.front())) {
     FillBatch();
     records = batch_.records;
-    message = EncodeBatch();
+    status = EncodeBatch(encoded);
     batch_.Clear();
   } else {
     const ports::ServerFrame& frame = taken_.front();
@@ -160,7 +160,7 @@ absl::StatusOr<const v1::ConsumeResponse*> Outbox::Next() {
         !std::holds_alternative<ports::NoticeFrame>(frame)) {
       control_frames = 1;
     }
-    message = encoder_.Control(frame);
+    *encoded = encoder_.Control(frame);
     taken_.pop_front();
   }
   absl::MutexLock lock(&mutex_);
@@ -168,7 +168,8 @@ absl::StatusOr<const v1::ConsumeResponse*> Outbox::Next() {
   records_ -= std::min(records_, records);
   control_frames_ -= std::min(control_frames_, control_frames);
   writer_has_frames_ = !taken_.empty();
-  return message;
+  if (!status.ok()) return status;
+  return true;
 }
 
 }  // namespace datapy_kafka::rpc

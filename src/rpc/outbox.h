@@ -1,13 +1,15 @@
 // The frames that wait for the client of one consume stream.
 //
 //   outbox.Push(frame)           // the session: order is kept
-//   outbox.Next(&message)        // the writer: what goes out as one message
+//   outbox.Next(&frame)          // the writer: what goes out as one message
 //
 // Push and what it guards is for any thread; Next is for one writer at a time
 // (whoever holds the stream's write in flight). Bounded: records by the
 // session's window, committed offsets merge, notices drop their oldest, and of
 // the rest kMaxControlFrames wait at most.
 #pragma once
+
+#include <grpcpp/support/byte_buffer.h>
 
 #include <cstddef>
 #include <cstdint>
@@ -52,16 +54,16 @@ class Outbox {
 
   bool empty() const ABSL_LOCKS_EXCLUDED(mutex_);
 
-  // The next message, encoded; nullptr when nothing waits. Valid until the next
-  // call. kRecordTooLarge when a record alone exceeds max_frame_bytes.
-  absl::StatusOr<const v1::ConsumeResponse*> Next() ABSL_LOCKS_EXCLUDED(mutex_);
+  // The next message, encoded; false when nothing waits. kRecordTooLarge when a
+  // record alone exceeds max_frame_bytes.
+  absl::StatusOr<bool> Next(grpc::ByteBuffer* encoded) ABSL_LOCKS_EXCLUDED(mutex_);
 
  private:
   void TakeQueued() ABSL_LOCKS_EXCLUDED(mutex_);
   // Moves what fits from the front of `taken_` into `batch_`.
   void FillBatch();
   size_t SizeBound(const TopicPartition& tp, const ports::Record& record) const;
-  absl::StatusOr<const v1::ConsumeResponse*> EncodeBatch();
+  absl::Status EncodeBatch(grpc::ByteBuffer* encoded);
 
   const OutboxOptions options_;
 

@@ -2,6 +2,7 @@
 // values and headers hold, a frame says the same as the records, in both
 // layouts, and is no larger than was reckoned.
 #include <fuzzer/FuzzedDataProvider.h>
+#include <grpcpp/impl/codegen/proto_utils.h>
 
 #include <cstddef>
 #include <cstdint>
@@ -63,16 +64,6 @@ void Fill(FuzzedDataProvider& data, Made* made) {
   }
 }
 
-template <typename Message>
-Message OverTheWire(const Message& sent, size_t bound) {
-  std::string bytes;
-  Require(sent.SerializeToString(&bytes));
-  Require(bytes.size() <= bound + kEnvelope);
-  Message received;
-  Require(received.ParseFromString(bytes));
-  return received;
-}
-
 // A column's entry of a record, however the column was written.
 template <typename Texts, typename Nulls>
 std::optional<absl::string_view> Entry(const Texts& text, const Texts& bytes, const Nulls& nulls, int index) {
@@ -86,14 +77,17 @@ std::optional<absl::string_view> Entry(const Texts& text, const Texts& bytes, co
   return absl::string_view(column[index]);
 }
 
-void CheckColumns(const rpc::RecordBatch& batch) {
+void CheckColumns(const rpc::RecordBatch& batch, size_t lend_above) {
   size_t bound = 0;
   for (const auto& run : batch.runs) {
     for (const auto& one : run.deliveries) bound += rpc::ColumnsSizeBound(run.tp, *one.record);
   }
-  v1::RecordColumns encoded;
-  rpc::EncodeColumns(batch, &encoded);
-  const v1::RecordColumns got = OverTheWire(encoded, bound);
+  v1::RecordColumns head;
+  grpc::ByteBuffer encoded = rpc::EncodeColumns(batch, &head, lend_above);
+  Require(encoded.Length() <= bound + kEnvelope);
+  v1::ConsumeResponse received;
+  Require(grpc::SerializationTraits<google::protobuf::Message>::Deserialize(&encoded, &received).ok());
+  const v1::RecordColumns& got = received.columns();
   Require(got.first_delivery_id() == batch.first_id.value());
   int index = 0;
   int run_index = 0;
@@ -130,7 +124,11 @@ void CheckRows(const rpc::RecordBatch& batch) {
   }
   v1::RecordRows encoded;
   rpc::EncodeRows(batch, &encoded);
-  const v1::RecordRows got = OverTheWire(encoded, bound);
+  std::string bytes;
+  Require(encoded.SerializeToString(&bytes));
+  Require(bytes.size() <= bound + kEnvelope);
+  v1::RecordRows got;
+  Require(got.ParseFromString(bytes));
   int index = 0;
   for (const auto& run : batch.runs) {
     for (const auto& one : run.deliveries) {
@@ -153,7 +151,7 @@ extern "C" int LLVMFuzzerTestOneInput(const uint8_t* data, size_t size) {
   FuzzedDataProvider provider(data, size);
   Made made;
   Fill(provider, &made);
-  CheckColumns(made.batch);
+  for (const size_t lend_above : {size_t{0}, size_t{20}, kMostBytes}) CheckColumns(made.batch, lend_above);
   CheckRows(made.batch);
   return 0;
 }

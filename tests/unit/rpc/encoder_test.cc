@@ -21,12 +21,9 @@ RecordBatch Batch(std::vector<ports::RecordPtr> records, uint64_t first_id = 1) 
   return batch;
 }
 
-v1::RecordColumns Encoded(const RecordBatch& batch) {
-  v1::RecordColumns columns;
-  EncodeColumns(batch, &columns);
-  v1::RecordColumns wire;
-  EXPECT_TRUE(wire.ParseFromString(columns.SerializeAsString()));
-  return wire;
+v1::RecordColumns Encoded(const RecordBatch& batch, size_t lend_above = kLendAbove) {
+  v1::RecordColumns head;
+  return Parsed(EncodeColumns(batch, &head, lend_above)).columns();
 }
 
 TEST(ColumnsEncoderTest, TextGoesAsStrings) {
@@ -82,14 +79,37 @@ TEST(ColumnsEncoderTest, HeadersAndAttemptsAreSparse) {
   EXPECT_EQ(columns.attempts(0).attempt(), 3u);
 }
 
-TEST(ColumnsEncoderTest, AMessageThatIsUsedAgainHoldsNothingOfBefore) {
-  v1::RecordColumns columns;
+TEST(ColumnsEncoderTest, RoomThatIsUsedAgainHoldsNothingOfBefore) {
+  v1::RecordColumns head;
   RecordBatch first = Batch({MakeRecord(1, "\xFF", std::nullopt, {{"h", "1"}}), MakeRecord(2, "k", "v")});
   first.runs[0].deliveries[0].attempt = 2;
-  EncodeColumns(first, &columns);
+  EncodeColumns(first, &head);
   const RecordBatch second = Batch({MakeRecord(3, "key", "value")}, 3);
-  EncodeColumns(second, &columns);
-  EXPECT_EQ(columns.SerializeAsString(), Encoded(second).SerializeAsString());
+  const v1::RecordColumns again = Parsed(EncodeColumns(second, &head)).columns();
+  EXPECT_EQ(again.SerializeAsString(), Encoded(second).SerializeAsString());
+}
+
+TEST(ColumnsEncoderTest, LentValuesReadAsCopiedOnes) {
+  const RecordBatch batch =
+      Batch({MakeRecord(1, std::string(300, 'k'), std::string(20'000, 'v')), MakeRecord(2, "k", std::nullopt),
+             MakeRecord(3, std::nullopt, "\xFF"), MakeRecord(4, "", std::string(300, 'w'))});
+  const std::string copied = Encoded(batch, SIZE_MAX).SerializeAsString();
+  for (const size_t above : {0, 1, 299, 300, 20'000}) {
+    EXPECT_EQ(Encoded(batch, above).SerializeAsString(), copied) << above;
+  }
+}
+
+TEST(ColumnsEncoderTest, ALentRecordLivesUntilItsFrameIsGone) {
+  ports::RecordPtr record = MakeRecord(1, "key", std::string(10'000, 'v'));
+  const std::weak_ptr<const ports::Record> watched = record;
+  RecordBatch batch = Batch({std::move(record)});
+  v1::RecordColumns head;
+  grpc::ByteBuffer encoded = EncodeColumns(batch, &head);
+  batch.Clear();
+  EXPECT_FALSE(watched.expired());
+  EXPECT_EQ(Parsed(encoded).columns().values(0).size(), 10'000u);
+  encoded.Clear();
+  EXPECT_TRUE(watched.expired());
 }
 
 TEST(EncoderTest, SizeBoundsAreNeverTooLow) {
@@ -103,8 +123,8 @@ TEST(EncoderTest, SizeBoundsAreNeverTooLow) {
     batch.runs[0].tp = {std::string(249, 't'), INT32_MAX};
     batch.runs[0].deliveries[0].attempt = 1'000'000;
     FrameEncoder encoder("1.0");
-    EXPECT_LE(encoder.Columns(batch)->ByteSizeLong(), 128 + ColumnsSizeBound(batch.runs[0].tp, *record));
-    EXPECT_LE(encoder.Rows(batch)->ByteSizeLong(), 128 + RowsSizeBound(batch.runs[0].tp, *record));
+    EXPECT_LE(encoder.Columns(batch).Length(), 128 + ColumnsSizeBound(batch.runs[0].tp, *record));
+    EXPECT_LE(encoder.Rows(batch).Length(), 128 + RowsSizeBound(batch.runs[0].tp, *record));
   }
 }
 

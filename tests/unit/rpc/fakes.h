@@ -2,6 +2,7 @@
 #pragma once
 
 #include <grpcpp/grpcpp.h>
+#include <grpcpp/impl/codegen/proto_utils.h>
 #include <gtest/gtest.h>
 #include <stdlib.h>
 
@@ -344,6 +345,13 @@ inline ports::DeliveriesFrame MakeDeliveries(int64_t first, int count, int parti
     frame.deliveries.push_back({MakeRecord(i, absl::StrCat("k", i), std::string(value_size, 'v')), 1});
   }
   return frame;
+}
+
+// What a client reads of an encoded frame.
+inline v1::ConsumeResponse Parsed(grpc::ByteBuffer encoded) {
+  v1::ConsumeResponse message;
+  EXPECT_TRUE(grpc::SerializationTraits<google::protobuf::Message>::Deserialize(&encoded, &message).ok());
+  return message;
 }
 
 // A field of this number whose value is `count` empty submessages or texts of
