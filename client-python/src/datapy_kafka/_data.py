@@ -135,7 +135,8 @@ def _require(column: str | None, names: list[str], option: str = "key_column") -
 def _polars_columns(frame: Any, key_column: str | None) -> Columns:
     result = Columns(polars_rows(frame))
     if key_column is not None:
-        result.keys = [key_cell(key) for key in polars_keys(frame[key_column])]
+        keys, are_cells = polars_keys(frame[key_column])
+        result.keys = keys if are_cells else [key_cell(key) for key in keys]
     return result
 
 

@@ -123,7 +123,7 @@ class Producer:
         wire = request.columns
         fill(columns.values[first:last], wire.values, wire.value_bytes, wire.null_values)
         keys = columns.keys[first:last]
-        if any(key is not None for key in keys):
+        if keys.count(None) < len(keys):
             fill(keys, wire.keys, wire.key_bytes, wire.null_keys)
         for index, headers in enumerate(columns.headers[first:last]):
             if headers:

@@ -41,14 +41,13 @@ def polars_rows(frame: Any) -> list[str]:
     return rows
 
 
-def polars_keys(series: Any) -> list[Any]:
-    """Returns a column as keys to be: integers as text already."""
+def polars_keys(series: Any) -> tuple[list[Any], bool]:
+    """Returns a column as keys to be, and whether they are texts and nulls already."""
     if str(series.dtype) in _INTEGERS:
         import polars
 
         series = series.cast(polars.String)
-    keys: list[Any] = series.to_list()
-    return keys
+    return series.to_list(), str(series.dtype) == "String"
 
 
 def table_of(data: Any) -> Table | None:
