@@ -43,6 +43,9 @@ def _points(env: Environment, records: int) -> Iterator[tuple[str, int, Drain]]:
         yield "in-flight window", window, Drain("A", records=records, options={"max_in_flight": window})
     for percent in FAIL_PERCENT:
         yield "failing records, %", percent, Drain("A", records=records, fail_percent=percent)
+    for percent in FAIL_PERCENT:
+        yield "failing and retried, %", percent, Drain(
+            "A", records=records // 100, fail_percent=percent, options={"on_error": "retry", "retry_backoff_ms": [1]})
     for interval in SUMMARY_INTERVALS:
         yield "log_summary_interval", interval, Drain(
             "A", records=records, log_summary=True, options={"log_summary_interval": interval})

@@ -224,3 +224,22 @@ def test_a_small_window_is_acked_without_a_pause(monkeypatch):
         outbox.done = done
         next(frames)
     assert not pauses
+
+
+@pytest.mark.parametrize("mode, eager", [(pb.FAILURE_MODE_RETRY, _acks._EAGER_FRAMES), (pb.FAILURE_MODE_CONTINUE, 0)])
+def test_after_a_failure_that_is_retried_acks_leave_without_a_pause(monkeypatch, mode, eager):
+    pauses = []
+    monkeypatch.setattr(_acks.time, "sleep", pauses.append)
+    outbox = Outbox(pb.Start(failure_policy=pb.FailurePolicy(mode=mode)))
+    outbox.window = _acks._SMALL_WINDOW
+    frames = iter(outbox)
+    next(frames)
+    outbox.nack(1, "boom", pb.NACK_REASON_FAILED)
+    next(frames)
+    outbox.begin_run(2)
+    unpaused = 0
+    while not pauses:  # The pause after a frame is made when the next one is asked for.
+        outbox.done += 1
+        next(frames)
+        unpaused += not pauses
+    assert unpaused == eager

@@ -20,6 +20,9 @@ _ERROR_BYTES = 4096
 # The pause after a frame, unless the window is so small that the daemon would
 # wait for acks.
 _PAUSE_S, _SMALL_WINDOW = 0.002, 5000
+# After a failure that is retried the daemon waits for each ack: so many frames leave without
+# a pause, in which what it delivers at once has doubled up to the window.
+_EAGER_FRAMES = 16
 
 
 class Outbox:
@@ -41,6 +44,8 @@ class Outbox:
         self._nacks: deque[pb.Nack] = deque()
         self._releases: deque[int] = deque()
         self._start: pb.Start | None = start
+        self._retries = start.failure_policy.mode == pb.FAILURE_MODE_RETRY
+        self._eager = 0
         self._stop: str | None = None
         self._stop_sent = False
         self._half_close = False
@@ -105,7 +110,9 @@ class Outbox:
             frames = self._take()
             if frames:
                 yield from frames
-                if self.window >= _SMALL_WINDOW:
+                if self._eager:
+                    self._eager -= 1
+                elif self.window >= _SMALL_WINDOW:
                     time.sleep(_PAUSE_S)
                 continue
             if self._half_close:
@@ -135,6 +142,7 @@ class Outbox:
         ack = pb.Ack()
         for nack in [self._nacks.popleft() for _ in range(len(self._nacks))]:
             ack.nacks.append(nack)
+            self._eager = _EAGER_FRAMES if self._retries else 0
         done, first = self.done, self._run_start
         while self._closed_runs and len(ack.ranges) < _RANGES_A_FRAME:
             self._add_range(ack, *self._closed_runs.popleft())

@@ -32,9 +32,9 @@ def spinner(spin_us: float) -> Callable[[], None] | None:
     return spin
 
 
-def record_handler(meter: Meter, stop: Callable[[], None], spin_us: float,
-                   fail_percent: int) -> Callable[[dict[str, Any]], dict[str, str]]:
-    """The callback of the legs that take one record at a time."""
+def record_handler(meter: Meter, stop: Callable[[], None], spin_us: float, fail_percent: int,
+                   retried: bool = False) -> Callable[[dict[str, Any]], dict[str, str]]:
+    """The callback of the legs that take one record at a time; a record that is retried counts when it succeeds."""
     work = spinner(spin_us)
     # Spread evenly over each hundred, the same records in every run.
     fails = [index * fail_percent // 100 != (index + 1) * fail_percent // 100 for index in range(100)]
@@ -44,12 +44,13 @@ def record_handler(meter: Meter, stop: Callable[[], None], spin_us: float,
     def handler(message: dict[str, Any]) -> dict[str, str]:  # noqa: ARG001
         if work is not None:
             work()
+        failed = failing is not None and next(failing)
+        if failed and retried:
+            return failure
         meter.count += 1
         if meter.count >= meter.next_look and meter.look():
             stop()
-        if failing is not None and next(failing):
-            return failure
-        return SUCCESS
+        return failure if failed else SUCCESS
 
     return handler
 
@@ -90,7 +91,8 @@ def run_client(job: dict[str, Any]) -> dict[str, Any]:
             def handler(records: Any) -> dict[str, str]:
                 return inner(records.to_polars())
     else:
-        handler = record_handler(meter, controller.request_stop, job["spin_us"], job["fail_percent"])
+        handler = record_handler(meter, controller.request_stop, job["spin_us"], job["fail_percent"],
+                                 job["options"].get("on_error") == "retry")
     with datapy_kafka.connect(job["address"]) as kafka:
         result = kafka.consume(topics=job["topics"], group_id=job["group"], handler=handler, controller=controller,
                                batch=batch, **job["options"])
