@@ -177,6 +177,9 @@ absl::StatusOr<ConfPtr> CheckConf(const config::ConnectionOptions& connection, i
   builder.Set("socket.connection.setup.timeout.ms",
               absl::StrCat(std::clamp<int64_t>(timeout_ms, 1000, 30'000)));
   builder.Set("reconnect.backoff.max.ms", "1000");
+  // All bootstrap servers at once and again: by default librdkafka tries one at
+  // a time, by chance, and may not come to the one that answers.
+  builder.Set("enable.sparse.connections", "false");
   // A listener with TLS hangs up on a client without: here that is the answer.
   builder.Set("log.connection.close", "true");
   absl::StatusOr<ConfPtr> conf = builder.Take();

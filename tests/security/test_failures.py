@@ -62,7 +62,7 @@ class Failures:
 
     def among_dead_addresses(self) -> dict[str, Any]:
         parameters = self._secured.tls("MTLS")
-        dead = [f"127.0.0.1:{port}" for port in free_ports(2)]
+        dead = [f"127.0.0.1:{port}" for port in free_ports(8)]
         return parameters | {"bootstrap_servers": ",".join([parameters["bootstrap_servers"], *dead])}
 
     def plaintext_to_tls(self) -> dict[str, Any]:
