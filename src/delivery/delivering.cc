@@ -49,13 +49,22 @@ void DeliveryMachine::Impl::Hold(PartitionState& p, PolledRecord& record) {
 void DeliveryMachine::Impl::Pump() {
   while (!ready_.empty()) {
     PartitionState& p = *ready_.front();
-    if (!window_.Admits(p.held.front().size_bytes)) return;
+    if (!window_.Admits(p.held.front().size_bytes)) {
+      window_.Shut();
+      return;
+    }
     ready_.pop_front();
     p.is_ready = false;
     DeliverTurn(p);
     if (p.may_deliver()) MakeReady(p);
     Touch(p);
   }
+}
+
+void DeliveryMachine::Impl::RunReopening() {
+  if (reopens_at_ > now_) return;
+  reopens_at_ = absl::InfiniteFuture();
+  window_.Reopen();
 }
 
 void DeliveryMachine::Impl::DeliverTurn(PartitionState& p) {

@@ -22,6 +22,7 @@ std::vector<Action> DeliveryMachine::Impl::Handle(absl::Time now, Event event) {
   std::visit([this](auto& one) { On(one); }, event);
   RunAlarms();
   RunAckTimeouts();
+  RunReopening();
   Pump();
   CheckFinish();
   if (!finished_) {
@@ -90,6 +91,7 @@ void DeliveryMachine::Impl::AppendUnconfirmed(const PartitionState& p,
 absl::Time DeliveryMachine::Impl::NextDeadline() const {
   absl::Time next = absl::InfiniteFuture();
   if (finished_) return next;
+  next = std::min(next, reopens_at_);
   if (!alarms_.empty()) next = std::min(next, alarms_.begin()->first.first);
   for (const Revocation& revocation : revocations_) next = std::min(next, revocation.deadline);
   if (draining_) return std::min(next, draining_->deadline);

@@ -108,6 +108,7 @@ class DeliveryMachine::Impl {
   void Widen(PartitionState& p, size_t max_open);
   void EndRetry(PartitionState& p);
   void RunAckTimeouts();
+  void RunReopening();
   void TimeOut(PartitionState& p);
   void RefreshHead(PartitionState& p);
 
@@ -133,6 +134,8 @@ class DeliveryMachine::Impl {
   std::deque<PartitionState*> ready_;     // may deliver, and wait for credits alone
   std::vector<PartitionState*> touched_;  // by the event in hand
   std::map<std::pair<absl::Time, Epoch>, PartitionState*> alarms_;
+  // When the window opens that is shut, whatever is free by then.
+  absl::Time reopens_at_ = absl::InfiniteFuture();
   std::list<PartitionState*> heads_;  // with ack_timeout: the longest unmoved first
 
   std::vector<Revocation> revocations_;

@@ -47,6 +47,11 @@ void DeliveryMachine::Impl::Close(OpenRef ref) {
   const OpenDelivery& open = opens_.at(ref);
   PartitionState& p = *open.partition;
   window_.Release(open.size_bytes);
+  if (!window_.shut()) {
+    reopens_at_ = absl::InfiniteFuture();
+  } else if (reopens_at_ == absl::InfiniteFuture()) {
+    reopens_at_ = now_ + options_.reopen_delay;
+  }
   opens_.Close(p.open, ref);
   if (p.max_open != kNoLimit && p.may_deliver()) MakeReady(p);
   Touch(p);

@@ -216,7 +216,10 @@ void SessionLoop::FailSession(const absl::Status& status) {
 }
 
 void SessionLoop::KeepHouse(absl::Time now) {
-  if (machine_->NextDeadline() <= now) Feed(delivery::Tick{});
+  if (machine_->NextDeadline() <= now) {
+    Feed(delivery::Tick{});
+    source_ready_ = true;  // the window may have opened
+  }
   if (finished_) return;
   if (auto due = commits_.Due(now)) Feed(std::move(*due));
   if (auto report = commits_.TakeReport(now, /*final=*/false); !report.empty()) {

@@ -17,6 +17,8 @@
 //   * An id of an earlier assignment, an id used twice, an unknown id: counted,
 //     and nothing else.
 //   * Open deliveries never exceed the window, but for one record of any size.
+//     Once used up it opens when a quarter is free, so that acks of a few
+//     records do not make deliveries of a few (RFC 813, silly windows).
 #pragma once
 
 #include <cstddef>
@@ -49,6 +51,9 @@ struct MachineOptions {
   // A slow start goes on without acks as well: in this time its limit doubles,
   // for a client that collects records before it acks any.
   absl::Duration slow_start_step = absl::Seconds(1);
+  // A window that was used up opens so long after the first ack whatever is
+  // free, for a client that holds most of it open.
+  absl::Duration reopen_delay = absl::Milliseconds(5);
 };
 
 // ---- events -----------------------------------------------------------------

@@ -34,8 +34,10 @@ std::string ReferenceModel::Check(absl::Time now, const Event& event, const std:
   finish_revokes_.clear();
   finishes_.clear();
   commits_.clear();
+  const size_t open = OpenCount();
   std::visit([this](const auto& one) { Take(one); }, event);
   RunTimers();
+  LookAtWindow(open);
   CheckActions(actions);
   CheckCounts(machine);
   return wrong_;
@@ -48,7 +50,10 @@ void ReferenceModel::CheckActions(const std::vector<Action>& actions) {
   for (; at < actions.size() && !std::holds_alternative<FinishRevoke>(actions[at]); ++at) {
     if (const auto* deliver = std::get_if<Deliver>(&actions[at])) CheckDeliver(*deliver);
   }
+  NoteRefused();
+  const size_t open = OpenCount();
   ExpectEnds();
+  LookAtWindow(open);
   for (; at < actions.size(); ++at) {
     if (const auto* deliver = std::get_if<Deliver>(&actions[at])) CheckDeliver(*deliver);
   }
@@ -130,15 +135,27 @@ void ReferenceModel::CheckDeliver(const Deliver& deliver) {
     if (rec->polled.payload != record.payload) return Wrong("another record's payload: " + text);
     if (!Admits(rec->polled.size_bytes)) return Wrong("beyond the window: " + text);
     if (!MayDeliver(it->second)) return Wrong("too many at once after a failure: " + text);
+    if (shut_ && OpenCount() > 0) return Wrong("before the window opened: " + text);
     rec->fate = Fate::kOpen;
     rec->was_delivered = true;
     rec->id = next_id_++;
+    shut_ =
+        shut_ || OpenCount() >= options_.max_in_flight_records || OpenBytes() >= options_.max_in_flight_bytes;
+  }
+}
+
+void ReferenceModel::NoteRefused() {
+  for (const auto& [tp, part] : parts_) {
+    const auto held = std::find_if(part.recs.begin(), part.recs.end(),
+                                   [](const Rec& rec) { return rec.fate == Fate::kHeld; });
+    if (held != part.recs.end() && MayDeliver(part) && !Admits(held->polled.size_bytes)) maybe_shut_ = true;
   }
 }
 
 // When records wait although nothing blocks their partition, then because the
 // window does not admit one of the waiting heads.
 void ReferenceModel::CheckNothingWithheld() {
+  NoteRefused();
   bool waiting = false, refused = false;
   for (auto& [tp, part] : parts_) {
     const auto held = std::find_if(part.recs.begin(), part.recs.end(),
@@ -146,7 +163,7 @@ void ReferenceModel::CheckNothingWithheld() {
     const bool holds = held != part.recs.end();
     if (holds && MayDeliver(part)) {
       waiting = true;
-      refused = refused || !Admits(held->polled.size_bytes);
+      refused = refused || shut_ || maybe_shut_;
     }
     if (part.blocked && part.readable) Wrong("read on during a backoff: " + ToString(tp));
     if (!holds && !part.readable && !part.revoking && !draining_) Wrong("held for no reason: " + ToString(tp));

@@ -275,6 +275,22 @@ bool ReferenceModel::Admits(size_t size) const {
          (open < options_.max_in_flight_records && OpenBytes() + size <= options_.max_in_flight_bytes);
 }
 
+void ReferenceModel::LookAtWindow(size_t open_before) {
+  const size_t open = OpenCount(), max = options_.max_in_flight_records;
+  const bool quarter =
+      open + max / 4 <= max && OpenBytes() + options_.max_in_flight_bytes / 4 <= options_.max_in_flight_bytes;
+  if (open < open_before && (open == 0 || quarter)) shut_ = maybe_shut_ = false;
+  if (!shut_ && !maybe_shut_) {
+    reopens_at_ = absl::InfiniteFuture();
+  } else if (open < open_before && reopens_at_ == absl::InfiniteFuture()) {
+    reopens_at_ = now_ + options_.reopen_delay;
+  }
+  if (reopens_at_ <= now_) {
+    reopens_at_ = absl::InfiniteFuture();
+    shut_ = maybe_shut_ = false;
+  }
+}
+
 bool ReferenceModel::MayDeliver(const Part& part) const {
   // A limit as large as the window has done its work.
   const bool limited = part.limit > 0 && part.limit < options_.max_in_flight_records;

@@ -97,6 +97,10 @@ class ReferenceModel {
   size_t OpenCount(const Part& part) const;
   size_t OpenBytes() const;
   bool Admits(size_t size) const;
+  // After something was released.
+  void LookAtWindow(size_t open_before);
+  // Records that wait may have found the window too small for the first of them.
+  void NoteRefused();
   bool MayDeliver(const Part& part) const;
   // The watermark; kNoOffset when there is nothing to commit.
   Offset Committable(const Part& part) const;
@@ -112,6 +116,9 @@ class ReferenceModel {
   std::map<TopicPartition, Offset> last_;
   uint64_t next_id_ = 1, next_serial_ = 1, last_revocation_ = 0;
   uint64_t acked_ = 0, nacked_ = 0, skipped_ = 0, retried_ = 0, stale_ = 0;
+  // The window was used up: surely, or by a record that may have been next.
+  bool shut_ = false, maybe_shut_ = false;
+  absl::Time reopens_at_ = absl::InfiniteFuture();
   bool draining_ = false, client_done_ = false, finished_ = false;
   DrainCause cause_ = DrainCause::kClient;
   absl::Time drain_deadline_;

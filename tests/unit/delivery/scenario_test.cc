@@ -61,6 +61,8 @@ MachineOptions ParseOptions(const std::string& line) {
       options.drain_timeout = span;
     } else if (is_span && key == "revoke_timeout") {
       options.revoke_timeout = span;
+    } else if (is_span && key == "reopen_delay") {
+      options.reopen_delay = span;
     } else if (is_span && key == "slow_start_step") {
       options.slow_start_step = span;
     } else {

@@ -3,6 +3,7 @@
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
+#include <atomic>
 #include <thread>
 
 #include "absl/time/clock.h"
@@ -73,6 +74,46 @@ TEST_F(SessionManagerTest, AnIdleSessionHearsOfARecordByItsWakeUpAlone) {
   kafka_->Push(ports::PartitionsAssigned{{At(7)}});
   EXPECT_EQ(stream_.Await<ports::AssignedFrame>()->partitions[0], At(7));
   session->OnBroken();
+  EXPECT_TRUE(stream_.AwaitFinish());
+}
+
+class SettableClock final : public Clock {
+ public:
+  absl::Time Now() const override { return absl::FromUnixMicros(micros_.load()); }
+  void Advance(absl::Duration by) { micros_ += absl::ToInt64Microseconds(by); }
+
+ private:
+  std::atomic<int64_t> micros_ = absl::ToUnixMicros(absl::Now());
+};
+
+// Where the clock never comes to the housekeeping, which polls anyway.
+TEST_F(SessionManagerTest, AWindowThatOpensByTimeIsFilledAtOnce) {
+  SettableClock clock;
+  ManagerOptions manager_options;
+  manager_options.clock = &clock;
+  SessionManager manager(
+      manager_options,
+      [this](const config::SessionOptions&,
+             std::function<void()> wake) -> absl::StatusOr<std::unique_ptr<ports::RecordSource>> {
+        return std::make_unique<FakeSource>(kafka_, std::move(wake));
+      });
+  config::SessionOptions options;
+  options.topics = {"orders"};
+  options.group_id = "g";
+  options.max_in_flight_records = 8;
+  auto session = manager.Open(std::move(options), &stream_);
+  ASSERT_TRUE(session.ok()) << session.status();
+  kafka_->Push(ports::PartitionsAssigned{{At(0)}});
+  kafka_->PushRecords(0, 8);
+  ASSERT_TRUE(stream_.Await<ports::DeliveriesFrame>());
+  (*session)->OnFrame(Ack(1, 1));
+  EXPECT_TRUE(stream_.Await<ports::CommittedFrame>());
+  kafka_->PushRecords(8, 1);
+  absl::SleepFor(absl::Milliseconds(50));  // the polls that this makes have no room
+  clock.Advance(absl::Milliseconds(10));
+  const auto frame = stream_.Await<ports::DeliveriesFrame>(2);
+  EXPECT_TRUE(frame && frame->deliveries[0].record->offset == Offset(8));
+  (*session)->OnBroken();
   EXPECT_TRUE(stream_.AwaitFinish());
 }
 
