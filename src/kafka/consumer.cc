@@ -15,6 +15,8 @@
 namespace datapy_kafka::kafka {
 namespace {
 
+// Records that are read of a partition before it is the next one's turn.
+constexpr size_t kTurn = 1024;
 // How often a closing consumer is asked whether it is closed: librdkafka has an
 // event for all that leads there, but not for the end itself.
 constexpr int kCloseCheckMs = 5;
@@ -66,6 +68,7 @@ Consumer::Consumer(const config::SessionOptions& options, std::shared_ptr<Client
       auto_offset_reset_(options.auto_offset_reset),
       max_poll_interval_(max_poll_interval),
       client_(std::move(client)),
+      queue_limits_(QueueLimits(client_->rk())),
       commits_(std::make_unique<Committer>(client_, std::move(gate))) {
   rd_kafka_poll_set_consumer(client_->rk());
   group_queue_.reset(rd_kafka_queue_get_consumer(client_->rk()));
@@ -103,29 +106,22 @@ std::vector<ports::SourceEvent> Consumer::Poll(size_t max_records, size_t max_by
   commits_->SendDue();
   if (restart_at_.has_value() && absl::Now() >= *restart_at_) RestartUnpositioned();
   if (max_records == 0 || max_bytes == 0) return events;
-  std::vector<Partition*> waiting;  // those that have something to read, in turn
-  for (size_t i = 0; i < partitions_.size(); ++i) {
-    Partition& one = *partitions_[(next_partition_ + i) % partitions_.size()];
-    if (one.readable && rd_kafka_queue_length(one.queue.get()) > 0) waiting.push_back(&one);
-  }
-  if (waiting.empty()) return events;
-  ++next_partition_;
-  // First a fair share for each, then what is left to whoever has more.
+  // In turns that go on with the next Poll: long runs of one partition cost the
+  // daemon and the job less than a few records of each.
   Budget budget{max_records, max_bytes};
-  const size_t share = std::max<size_t>(1, max_records / waiting.size());
-  for (const size_t quantum : {share, max_records}) {
-    for (Partition* one : waiting) {
-      if (!budget.spent()) ReadPartition(*one, quantum, budget, events);
-    }
+  for (size_t i = 0; i < partitions_.size() && !budget.spent(); ++i) {
+    Partition& one = *partitions_[next_partition_++ % partitions_.size()];
+    if (one.readable) ReadTurn(one, budget, events);
   }
   return events;
 }
 
-void Consumer::ReadPartition(Partition& partition, size_t quantum, Budget& budget, Events& events) {
+void Consumer::ReadTurn(Partition& partition, Budget& budget, Events& events) {
   ports::RecordsPolled polled;
+  size_t bytes = 0;
   // Singly: before librdkafka 2.1 batch reads could skip records when a
   // rebalance ran beside them.
-  while (quantum > 0 && !budget.spent() && rd_kafka_queue_length(partition.queue.get()) > 0) {
+  while (polled.records.size() < kTurn && !budget.spent() && rd_kafka_queue_length(partition.queue.get()) > 0) {
     rd_kafka_message_t* message = rd_kafka_consume_queue(partition.queue.get(), 0);
     if (message == nullptr) break;  // only control records, which move the position
     if (message->err != RD_KAFKA_RESP_ERR_NO_ERROR) {
@@ -135,19 +131,19 @@ void Consumer::ReadPartition(Partition& partition, size_t quantum, Budget& budge
       continue;
     }
     ports::RecordPtr record = MakeRecord(message, client_);
-    --quantum;
     --budget.records;
     budget.bytes -= std::min(budget.bytes, record->SizeBytes());
+    bytes += record->SizeBytes();
     polled.records.push_back(std::move(record));
   }
-  if constexpr (kNeedsFetchNudge) WatchQueue(partition);
   if (polled.records.empty()) return;
+  if constexpr (kNeedsFetchNudge) WatchQueue(partition, polled.records.size(), bytes);
   polled.tp = partition.tp;
   events.emplace_back(std::in_place_type<ports::RecordsPolled>, std::move(polled));
 }
 
-void Consumer::WatchQueue(Partition& partition) {
-  if (!partition.watch.Drained(rd_kafka_queue_length(partition.queue.get()))) return;
+void Consumer::WatchQueue(Partition& partition, size_t records, size_t bytes) {
+  if (!partition.watch.Read(records, bytes)) return;
   if (nudge_ == nullptr) nudge_ = std::make_unique<FetchNudge>(client_);
   nudge_->Ask(partition.tp);
 }

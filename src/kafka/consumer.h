@@ -47,6 +47,8 @@ class Consumer final : public ports::RecordSource {
   using Events = std::vector<ports::SourceEvent>;
 
   struct Partition {
+    explicit Partition(const QueueWatch::Limits& limits) : watch(limits) {}
+
     TopicPartition tp;
     QueuePtr queue;
     int64_t begin = RD_KAFKA_OFFSET_INVALID;  // what it was assigned with: pinned, or to be looked up
@@ -77,11 +79,11 @@ class Consumer final : public ports::RecordSource {
   // Assigns what has no position again, when librdkafka could not look up where
   // to begin: it reports that once and does not try again (as of 2.8).
   void RestartUnpositioned();
-  void ReadPartition(Partition& partition, size_t quantum, Budget& budget, Events& events);
+  void ReadTurn(Partition& partition, Budget& budget, Events& events);
   void Report(rd_kafka_resp_err_t code, absl::string_view text, const std::string& topic, bool fatal,
               Events& events);
-  // Has fetching go on at once for a queue that has been read down.
-  void WatchQueue(Partition& partition);
+  // Has fetching go on at once for a queue of which so much was read.
+  void WatchQueue(Partition& partition, size_t records, size_t bytes);
   // With `latest`: writes where reading begins into the partitions that have no
   // committed offset, so that it can be committed. Blocks, boundedly.
   void PinLatest(rd_kafka_topic_partition_list_t* partitions);
@@ -97,11 +99,12 @@ class Consumer final : public ports::RecordSource {
 
   // Queues and lists go before the client.
   std::shared_ptr<Client> client_;
+  const QueueWatch::Limits queue_limits_;
   std::unique_ptr<FetchNudge> nudge_;
   QueuePtr group_queue_;
   std::unique_ptr<Committer> commits_;
   std::vector<std::unique_ptr<Partition>> partitions_;
-  size_t next_partition_ = 0;  // turns: who reads first in a Poll
+  size_t next_partition_ = 0;  // whose turn it is
   std::optional<Revocation> revocation_;
   std::optional<absl::Time> restart_at_;  // for RestartUnpositioned
   Events pending_;                        // found outside Poll

@@ -65,7 +65,7 @@ void Consumer::OnAssign(const rd_kafka_topic_partition_list_t* partitions, Event
   ports::PartitionsAssigned assigned;
   for (int i = 0; i < list->cnt; ++i) {
     const rd_kafka_topic_partition_t& entry = list->elems[i];
-    auto partition = std::make_unique<Partition>();
+    auto partition = std::make_unique<Partition>(queue_limits_);
     partition->tp = {entry.topic, entry.partition};
     partition->begin = entry.offset;
     partition->queue.reset(rd_kafka_queue_get_partition(client_->rk(), entry.topic, entry.partition));

@@ -5,6 +5,7 @@
 #include <thread>
 #include <utility>
 
+#include "absl/strings/numbers.h"
 #include "absl/time/time.h"
 
 namespace datapy_kafka::kafka {
@@ -18,7 +19,21 @@ constexpr absl::Duration kPause = absl::Milliseconds(2);
 // How long the end waits for a request that is on its way.
 constexpr absl::Duration kPatience = absl::Milliseconds(100);
 
+// 0 for a property that has no such value.
+size_t NumberOf(const rd_kafka_conf_t* conf, const char* property) {
+  char text[32] = "";
+  size_t size = sizeof text;
+  size_t number = 0;
+  if (rd_kafka_conf_get(conf, property, text, &size) != RD_KAFKA_CONF_OK) return 0;
+  return absl::SimpleAtoi(text, &number) ? number : 0;
+}
+
 }  // namespace
+
+QueueWatch::Limits QueueLimits(rd_kafka_t* rk) {
+  const rd_kafka_conf_t* conf = rd_kafka_conf(rk);
+  return {NumberOf(conf, "queued.min.messages"), NumberOf(conf, "queued.max.messages.kbytes") * 1024};
+}
 
 FetchNudge::~FetchNudge() {
   absl::MutexLock lock(&state_->mutex);

@@ -8,7 +8,6 @@
 // call blocks. Owned by a Consumer and used on its thread.
 #pragma once
 
-#include <algorithm>
 #include <cstddef>
 #include <deque>
 #include <memory>
@@ -24,23 +23,37 @@ namespace datapy_kafka::kafka {
 // Whether this librdkafka needs it.
 inline constexpr bool kNeedsFetchNudge = RD_KAFKA_VERSION < 0x020200ff;
 
-// Sees from the lengths of a queue when its broker may sleep without need.
+// Sees from what is read of a partition when its broker may sleep without need.
+//
+// A queue that was full is read to its end within the next queue's worth: who
+// has the broker woken at each half of one has done so while it slept. Lengths
+// of the queue would not do, for one that fills and is read between two looks.
 class QueueWatch {
  public:
-  // Takes the present length; whether the queue has shrunk to half of what it
-  // held at most since this was last true.
-  bool Drained(size_t length) {
-    most_ = std::max(most_, length);
-    if (most_ < kFewest || length > most_ / 2) return false;
-    most_ = length;
+  // What a queue holds when librdkafka stops fetching for it.
+  struct Limits {
+    size_t records = 0;
+    size_t bytes = 0;
+  };
+
+  explicit QueueWatch(const Limits& full) : half_{full.records / 2, full.bytes / 2} {}
+
+  // Takes what was read; whether that makes half a queue since this was last true.
+  bool Read(size_t records, size_t bytes) {
+    read_.records += records;
+    read_.bytes += bytes;
+    if (read_.records <= half_.records && read_.bytes <= half_.bytes) return false;
+    read_ = {};
     return true;
   }
 
  private:
-  // So little is no queue that stops the fetching.
-  static constexpr size_t kFewest = 50;
-  size_t most_ = 0;
+  Limits half_;
+  Limits read_;
 };
+
+// Of this client's queues, as they are configured.
+QueueWatch::Limits QueueLimits(rd_kafka_t* rk);
 
 class FetchNudge {
  public:
