@@ -34,12 +34,12 @@ constexpr Setting kConsumer[] = {
     {"allow.auto.create.topics", "false"},
     {"fetch.error.backoff.ms", "100"},
     // The prefetch of each partition. Its bytes are bounded so that eight
-    // partitions of 10 KiB records stay within 64 MiB, and its records because
+    // partitions of 10 KiB records stay within 32 MiB, and its records because
     // each costs librdkafka some 300 bytes beside its own.
     // A job never waits for more: fetching goes on at once when a queue has been
     // read down (before librdkafka 2.2 through FetchNudge).
     {"queued.min.messages", "10000"},
-    {"queued.max.messages.kbytes", "4096"},
+    {"queued.max.messages.kbytes", "2048"},
 #if RD_KAFKA_VERSION >= 0x020200ff
     {"fetch.queue.backoff.ms", "10"},
 #endif
