@@ -1,10 +1,12 @@
 #include "convert_produce.h"
 
+#include <algorithm>
 #include <optional>
 #include <utility>
 #include <vector>
 
 #include "absl/strings/str_cat.h"
+#include "absl/strings/str_split.h"
 #include "convert_connection.h"
 #include "utf8.h"
 #include "wire_time.h"
@@ -15,6 +17,7 @@ namespace {
 constexpr absl::Duration kMaxTimeout = absl::Hours(1);
 
 using Texts = google::protobuf::RepeatedPtrField<std::string>;
+using Views = std::vector<absl::string_view>;
 using Field = std::optional<absl::string_view> ports::OutgoingRecord::*;
 
 absl::string_view View(const std::string& text) { return {text.data(), text.size()}; }
@@ -55,33 +58,57 @@ void ReadRows(const v1::ProduceRows& rows, std::vector<ports::OutgoingRecord>* r
   }
 }
 
-// The column that is filled; nullptr when neither is.
-const Texts* Pick(const Texts& text, const Texts& bytes, absl::string_view name, Problems* problems) {
-  if (!text.empty() && !bytes.empty()) {
-    problems->Add(absl::StrCat("columns fills both the text and the bytes column of its ", name,
-                               "s; all of a request's are of one kind"));
-  }
-  if (!text.empty()) return &text;
-  return bytes.empty() ? nullptr : &bytes;
+size_t LineCount(absl::string_view text) {
+  return std::count(text.begin(), text.end(), '\n') + (text.empty() || text.back() == '\n' ? 0 : 1);
 }
 
-void ReadColumn(const Texts* column, const google::protobuf::RepeatedField<uint32_t>& nulls,
-                absl::string_view name, Field field, std::vector<ports::OutgoingRecord>* records,
-                Problems* problems) {
-  if (column == nullptr) {
-    if (!nulls.empty()) problems->Add(absl::StrCat("columns.null_", name, "s is filled and the column is not"));
+// A column in each of its forms, of which one may be filled.
+struct Column {
+  absl::string_view name;
+  const Texts& text;
+  const Texts& bytes;
+  const std::string& lines;
+  const google::protobuf::RepeatedField<uint32_t>& nulls;
+
+  bool filled() const { return !text.empty() || !bytes.empty() || !lines.empty(); }
+
+  Views Read(Problems* problems) const {
+    if (!text.empty() + !bytes.empty() + !lines.empty() > 1) {
+      problems->Add(
+          absl::StrCat("columns fills more than one of the text, the bytes and the lines column of its ", name,
+                       "s; all of a request's are of one kind"));
+    }
+    if (!lines.empty()) {
+      Views views = absl::StrSplit(View(lines), '\n');
+      if (views.back().empty()) views.pop_back();
+      return views;
+    }
+    const Texts& cells = text.empty() ? bytes : text;
+    Views views;
+    views.reserve(cells.size());
+    for (const std::string& cell : cells) views.push_back(View(cell));
+    return views;
+  }
+};
+
+void FillField(const Column& column, const Views& cells, Field field,
+               std::vector<ports::OutgoingRecord>* records, Problems* problems) {
+  if (!column.filled()) {
+    if (!column.nulls.empty()) {
+      problems->Add(absl::StrCat("columns.null_", column.name, "s is filled and the column is not"));
+    }
     return;
   }
-  if (static_cast<size_t>(column->size()) != records->size()) {
+  if (cells.size() != records->size()) {
     problems->Add(
-        absl::StrCat("columns has ", column->size(), " ", name, "s for ", records->size(), " records"));
+        absl::StrCat("columns has ", cells.size(), " ", column.name, "s for ", records->size(), " records"));
     return;
   }
-  for (int i = 0; i < column->size(); ++i) (*records)[i].*field = View(column->Get(i));
-  for (const uint32_t index : nulls) {
+  for (size_t i = 0; i < cells.size(); ++i) (*records)[i].*field = cells[i];
+  for (const uint32_t index : column.nulls) {
     if (index >= records->size()) {
-      problems->Add(absl::StrCat("columns.null_", name, "s holds ", index, " and there are ", records->size(),
-                                 " records"));
+      problems->Add(absl::StrCat("columns.null_", column.name, "s holds ", index, " and there are ",
+                                 records->size(), " records"));
       return;
     }
     (*records)[index].*field = std::nullopt;
@@ -90,12 +117,15 @@ void ReadColumn(const Texts* column, const google::protobuf::RepeatedField<uint3
 
 void ReadColumns(const v1::ProduceColumns& columns, std::vector<ports::OutgoingRecord>* records,
                  Problems* problems) {
-  const Texts* values = Pick(columns.values(), columns.value_bytes(), "value", problems);
-  const Texts* keys = Pick(columns.keys(), columns.key_bytes(), "key", problems);
+  const Column values{"value", columns.values(), columns.value_bytes(), columns.value_lines(),
+                      columns.null_values()};
+  const Column keys{"key", columns.keys(), columns.key_bytes(), columns.key_lines(), columns.null_keys()};
+  const Views value_cells = values.Read(problems);
+  const Views key_cells = keys.Read(problems);
   if (!problems->empty()) return;
-  records->resize(values == nullptr ? 0 : values->size());
-  ReadColumn(values, columns.null_values(), "value", &ports::OutgoingRecord::value, records, problems);
-  ReadColumn(keys, columns.null_keys(), "key", &ports::OutgoingRecord::key, records, problems);
+  records->resize(value_cells.size());
+  FillField(values, value_cells, &ports::OutgoingRecord::value, records, problems);
+  FillField(keys, key_cells, &ports::OutgoingRecord::key, records, problems);
   for (const v1::RecordHeaders& headers : columns.headers()) {
     if (headers.index() >= records->size()) {
       problems->Add(absl::StrCat("columns.headers holds the index ", headers.index(), " and there are ",
@@ -117,6 +147,10 @@ void ReadTimeout(const v1::ProduceRequest& request, ports::ProduceBatch* batch, 
 }
 
 }  // namespace
+
+size_t CountLines(const v1::ProduceRequest& request) {
+  return LineCount(View(request.columns().value_lines())) + LineCount(View(request.columns().key_lines()));
+}
 
 absl::StatusOr<ProduceCall> ConvertProduce(std::shared_ptr<const v1::ProduceRequest> request,
                                            Backend* backend) {

@@ -3,6 +3,7 @@
 // Any thread.
 #pragma once
 
+#include <cstddef>
 #include <memory>
 
 #include "absl/status/statusor.h"
@@ -18,6 +19,9 @@ struct ProduceCall {
   config::Properties properties;
   ports::ProduceBatch batch;
 };
+
+// Lines of the request's columns: records that ParseRequest does not see.
+size_t CountLines(const v1::ProduceRequest& request);
 
 // Checks the request and makes a batch whose views point into it: the batch
 // owns the request. Errors name everything that is wrong.

@@ -41,6 +41,12 @@ bool Count(CodedInputStream* in, const Descriptor* type, size_t* left) {
 
 }  // namespace
 
+absl::Status TooManyEntries(const google::protobuf::Message& message) {
+  return ErrorBuilder(ErrorReason::kResourceExhausted)
+      .Build(absl::StrCat("a ", message.GetDescriptor()->name(), " holds more than ", kMaxRequestEntries,
+                          " texts and messages; send the rest in further ones"));
+}
+
 absl::StatusOr<size_t> ParseRequest(grpc::ByteBuffer* bytes, google::protobuf::Message* message) {
   size_t left = kMaxRequestEntries;
   bool too_many;
@@ -53,9 +59,7 @@ absl::StatusOr<size_t> ParseRequest(grpc::ByteBuffer* bytes, google::protobuf::M
   }
   if (too_many) {
     bytes->Clear();
-    return ErrorBuilder(ErrorReason::kResourceExhausted)
-        .Build(absl::StrCat("a ", message->GetDescriptor()->name(), " holds more than ", kMaxRequestEntries,
-                            " texts and messages; send the rest in further ones"));
+    return TooManyEntries(*message);
   }
   const grpc::Status parsed = grpc::SerializationTraits<google::protobuf::Message>::Deserialize(bytes, message);
   bytes->Clear();

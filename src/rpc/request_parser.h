@@ -15,12 +15,17 @@
 #include <cstdint>
 #include <memory>
 
+#include "absl/status/status.h"
 #include "absl/status/statusor.h"
 
 namespace datapy_kafka::rpc {
 
-// Texts, submessages and fields of no known name that a request may hold.
+// Texts, submessages and fields of no known name that a request may hold; a
+// line of a text that holds many records counts as a text.
 inline constexpr size_t kMaxRequestEntries = 500'000;
+
+// Says that a message of this type held more, with kResourceExhausted.
+absl::Status TooManyEntries(const google::protobuf::Message& message);
 
 // Parses `bytes` into `message` and empties `bytes`; how many entries it held.
 // kResourceExhausted above kMaxRequestEntries, kInvalidArgument when it is no

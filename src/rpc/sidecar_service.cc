@@ -42,6 +42,15 @@ struct HeldRequest {
   std::shared_ptr<void> share;
 };
 
+// How many entries the request held, lines among them.
+absl::StatusOr<size_t> ParseProduce(grpc::ByteBuffer* bytes, v1::ProduceRequest* message) {
+  absl::StatusOr<size_t> entries = ParseRequest(bytes, message);
+  if (!entries.ok()) return entries;
+  *entries += CountLines(*message);
+  if (*entries > kMaxRequestEntries) return TooManyEntries(*message);
+  return entries;
+}
+
 grpc::Status AnswerCheck(const absl::StatusOr<ports::ConnectionInfo>& info, grpc::ByteBuffer* response) {
   if (!info.ok()) return ToGrpcStatus(info.status());
   v1::CheckConnectionResponse message;
@@ -66,7 +75,7 @@ grpc::ServerUnaryReactor* SidecarService::Produce(grpc::CallbackServerContext* c
   grpc::ServerUnaryReactor* reactor = context->DefaultReactor();
   auto held = std::make_shared<HeldRequest>();
   grpc::ByteBuffer bytes(*request);  // shares the slices; parsing consumes it
-  const absl::StatusOr<size_t> entries = ParseRequest(&bytes, &held->message);
+  const absl::StatusOr<size_t> entries = ParseProduce(&bytes, &held->message);
   if (!entries.ok()) {
     reactor->Finish(ToGrpcStatus(entries.status()));
     return reactor;

@@ -276,8 +276,14 @@ class FakeSidecar:
         self.stop()
 
 
+def texts(columns: pb.ProduceColumns, name: str) -> list[str]:
+    """The column of texts, "value" or "key", whichever of its two forms it has."""
+    lines: str = getattr(columns, f"{name}_lines")
+    return lines.split("\n")[:-1] if lines else list(getattr(columns, f"{name}s"))
+
+
 def row_count(request: pb.ProduceRequest) -> int:
-    return len(request.columns.values) + len(request.columns.value_bytes)
+    return len(texts(request.columns, "value")) + len(request.columns.value_bytes)
 
 
 def all_succeed(request: pb.ProduceRequest) -> pb.ProduceResponse:

@@ -17,7 +17,7 @@ import pytest
 from datapy_kafka import _wire
 from datapy_kafka._data import to_pieces
 from datapy_kafka.v1 import sidecar_pb2 as pb
-from fake_sidecar import Failure
+from fake_sidecar import Failure, texts
 
 ROWS = [{"id": 1, "name": "ü\"\n\\", "ok": True, "x": 1.5, "n": None},
         {"id": 2, "name": "", "ok": False, "x": None, "n": None},
@@ -30,7 +30,7 @@ def kafka(sidecar):
 
 
 def values(sidecar):
-    return [json.loads(value) for request in sidecar.produced for value in request.columns.values]
+    return [json.loads(value) for request in sidecar.produced for value in texts(request.columns, "value")]
 
 
 @pytest.mark.parametrize("make", [
@@ -50,6 +50,7 @@ def made_of(data, **options):
     count, pieces = to_pieces(data, **{**given, **options})
     (columns,) = pieces
     assert len(columns.values) == count
+    columns.values = list(columns.values)
     return columns
 
 
@@ -159,6 +160,36 @@ def test_many_rows_travel_in_few_requests_in_order(kafka, sidecar):
     result = kafka.produce("out", polars.DataFrame({"i": range(count)}))
     assert result.sent == count and len(sidecar.produced) == 3
     assert [one["i"] for one in values(sidecar)] == list(range(count))
+
+
+def test_texts_travel_as_lines_unless_one_breaks_its_line(kafka, sidecar):
+    rows = [f"row {index}" for index in range(40)]
+    kafka.produce("out", rows, value_format="string", key_value="k")
+    kafka.produce("out", [*rows, "two\nlines"], value_format="string", key_value="two\nlines")
+    kafka.produce("out", [*rows, "", None], value_format="string")
+    kafka.produce("out", [*rows, b"raw"], value_format="bytes")
+    plain, broken, nulls, raw = (one.columns for one in sidecar.produced)
+    assert plain.value_lines == "".join(f"{row}\n" for row in rows) and plain.key_lines == "k\n" * 40
+    assert not (plain.values or plain.keys or broken.value_lines or broken.key_lines or raw.value_lines)
+    assert list(broken.values) == [*rows, "two\nlines"] and list(broken.keys) == ["two\nlines"] * 41
+    assert texts(nulls, "value") == [*rows, "", ""] and list(nulls.null_values) == [41]
+    assert list(raw.value_bytes) == [*(row.encode() for row in rows), b"raw"]
+
+
+def test_a_frame_s_rows_are_never_split_and_large_ones_travel_apart(kafka, sidecar):
+    data = polars.DataFrame({"k": ["a", None, "c\nd"] * 20, "text": ["x\n" * 50_000] * 60})
+    assert kafka.produce("out", data, key_column="k").sent == 60
+    assert len(sidecar.produced) > 1
+    assert values(sidecar) == data.to_dicts()
+    assert [key for one in sidecar.produced for key in texts(one.columns, "key")] == ["a", "", "c\nd"] * 20
+    assert not any(one.columns.key_lines for one in sidecar.produced)
+
+
+def test_an_answer_that_leaves_records_out_is_no_success(kafka, sidecar):
+    sidecar.on_produce = lambda request: pb.ProduceResponse()
+    with pytest.raises(datapy_kafka.KafkaSidecarError, match="0 of 2 records for 'out'") as error:
+        kafka.produce("out", [{}, {}])
+    assert error.value.result.failed == 2 and error.value.result.sent == 0
 
 
 def test_failures_carry_their_index_over_requests(kafka, sidecar, monkeypatch):

@@ -8,7 +8,7 @@ from typing import Any
 
 from ._errors import InvalidArgument
 from ._json import scalar_text, to_json, utf8
-from ._tables import is_polars_json, json_rows, pandas_cells, polars_keys, polars_rows, table_of
+from ._tables import Lines, is_polars_json, json_rows, pandas_cells, polars_keys, polars_rows, table_of
 
 Cell = str | bytes | None
 HeaderList = list[tuple[str, bytes | None]]
@@ -18,7 +18,7 @@ HeaderList = list[tuple[str, bytes | None]]
 class Columns:
     """Records to produce; every list that is not empty has an entry for each."""
 
-    values: list[Cell] = field(default_factory=list)
+    values: list[Cell] | Lines = field(default_factory=list)
     keys: list[Cell] = field(default_factory=list)
     headers: list[HeaderList] = field(default_factory=list)
 
@@ -111,7 +111,8 @@ def to_pieces(data: Any, *, value_format: str, key_column: str | None, key_value
         data = data.collect()
     if value_format == "json" and headers_column is None and is_polars_json(data):
         _require(key_column, data.columns)
-        frames = (data.slice(first, rows) for first in range(0, data.height, rows))
+        share = -(-data.height // max(1, -(-data.height // rows)))  # pieces of equal size, no small one to wait for
+        frames = (data.slice(first, share) for first in range(0, data.height, share or 1))
         return data.height, (_keyed(_polars_columns(one, key_column), key_value) for one in frames)
     columns = None
     if value_format == "json" and (table := table_of(data)) is not None:

@@ -21,6 +21,7 @@ from ._produce_calls import ProduceCalls
 from ._produce_options import ProduceOptions
 from ._results import ProduceFailure, ProduceResult
 from ._session import Log
+from ._tables import Lines
 from ._wire import MAX_ROWS, chunks, fill, header
 from .v1 import sidecar_pb2 as pb
 
@@ -94,8 +95,10 @@ class Producer:
             requests = self._requests(topic, pieces, headers)
             try:
                 # While one is under way the next is made.
-                for first, answered, answer in self._calls.in_order(requests, count):
+                for first, last, answer in self._calls.in_order(requests, count):
+                    _require_all(answer, last - first, topic)
                     self._take(result, answer, topic, first)
+                    answered = last
             except KafkaSidecarError as error:
                 result.failed += count - answered
                 result.duration_s = time.monotonic() - began
@@ -111,7 +114,7 @@ class Producer:
         before = 0
         for columns in pieces:
             if headers:
-                given = columns.headers or [[] for _ in columns.values]
+                given = columns.headers or [[]] * len(columns.values)
                 columns.headers = [[*headers, *one] for one in given]
             for first, last in chunks(columns):
                 request = self._request(topic, columns, first, last)
@@ -121,10 +124,11 @@ class Producer:
     def _request(self, topic: str, columns: Columns, first: int, last: int) -> pb.ProduceRequest:
         request = pb.ProduceRequest(topic=topic, mode=self._mode)
         wire = request.columns
-        fill(columns.values[first:last], wire.values, wire.value_bytes, wire.null_values)
+        values = columns.values
+        fill(wire, "value", values if isinstance(values, Lines) else values[first:last])
         keys = columns.keys[first:last]
         if keys.count(None) < len(keys):
-            fill(keys, wire.keys, wire.key_bytes, wire.null_keys)
+            fill(wire, "key", keys)
         for index, headers in enumerate(columns.headers[first:last]):
             if headers:
                 wire.headers.add(index=index, headers=[header(one) for one in headers])
@@ -154,3 +158,12 @@ class Producer:
             error = SendError(text, reason=reason)
         error.result = result
         raise error
+
+
+def _require_all(answer: pb.ProduceResponse, count: int, topic: str) -> None:
+    """Raises when the answer is not one for all records, as that of a daemon that does not know a field."""
+    told = answer.succeeded + len(answer.failures)
+    if told != count:
+        raise KafkaSidecarError(
+            f"the sidecar answered for {told} of {count} records for {topic!r}; is it older than this client? "
+            "Use the same version of both", reason="INTERNAL")

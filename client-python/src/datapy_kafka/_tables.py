@@ -10,7 +10,8 @@ from __future__ import annotations
 import datetime
 import decimal
 import math
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass
 from json.encoder import encode_basestring
 from typing import Any
 
@@ -33,12 +34,23 @@ def is_polars_json(data: Any) -> bool:
             and all(str(one) in _SAME_JSON for one in data.dtypes))
 
 
-def polars_rows(frame: Any) -> list[str]:
-    """Returns the rows of such a frame as JSON."""
-    rows: list[str] = frame.write_ndjson().split("\n")
-    if rows and rows[-1] == "":
-        rows.pop()
-    return rows
+@dataclass(frozen=True)
+class Lines:
+    """Texts as the lines of one text, each with a line break behind it."""
+
+    text: str
+    count: int
+
+    def __len__(self) -> int:
+        return self.count
+
+    def __iter__(self) -> Iterator[str]:
+        return iter(self.text.split("\n")[:self.count])
+
+
+def polars_rows(frame: Any) -> Lines:
+    """Returns the rows of such a frame as JSON, which breaks no lines."""
+    return Lines(frame.write_ndjson(), frame.height)
 
 
 def polars_keys(series: Any) -> tuple[list[Any], bool]:

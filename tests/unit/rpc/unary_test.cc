@@ -4,6 +4,7 @@
 
 #include "fakes.h"
 #include "rpc/convert_session.h"
+#include "rpc/request_parser.h"
 
 namespace datapy_kafka::rpc {
 namespace {
@@ -16,6 +17,18 @@ class UnaryTest : public ServerFixture {
   grpc::Status Produce(const v1::ProduceRequest& request, v1::ProduceResponse* response) {
     grpc::ClientContext context;
     return stub_->Produce(&context, request, response);
+  }
+  // Produces, which is to succeed; the batch that the backend was given.
+  ports::ProduceBatch GivenBy(const v1::ProduceRequest& request) {
+    Shared<ports::ProduceBatch> given;
+    backend_.on_produce = [&given](const ports::ProduceBatch& batch) {
+      given = batch;
+      return ports::ProduceResult{};
+    };
+    v1::ProduceResponse response;
+    const grpc::Status status = Produce(request, &response);
+    EXPECT_TRUE(status.ok()) << status.error_message();
+    return given.Get();
   }
   static v1::ProduceRequest Request() {
     v1::ProduceRequest request;
@@ -116,19 +129,34 @@ TEST_F(UnaryTest, ProducesColumnsAndOwnsTheirBytesBeyondTheCall) {
   v1::RecordHeaders* headers = columns->add_headers();
   headers->set_index(2);
   headers->add_headers()->set_name("h");
-  Shared<ports::ProduceBatch> given;
-  backend_.on_produce = [&given](const ports::ProduceBatch& batch) {
-    given = batch;
-    return ports::ProduceResult{};
-  };
-  v1::ProduceResponse response;
-  ASSERT_TRUE(Produce(request, &response).ok());
-  const ports::ProduceBatch kept = given.Get();
+  const ports::ProduceBatch kept = GivenBy(request);
   ASSERT_EQ(kept.records.size(), 3u);
   EXPECT_EQ(kept.records[0].value, "a");
   EXPECT_EQ(kept.records[1].value, std::nullopt);
   EXPECT_EQ(kept.records[1].key, "2");
   EXPECT_EQ(kept.records[2].headers[0].name, "h");
+}
+
+TEST_F(UnaryTest, ProducesTheLinesOfAText) {
+  v1::ProduceRequest request = Request();
+  v1::ProduceColumns* columns = request.mutable_columns();
+  columns->set_value_lines("{\"a\":1}\n\nnull\nlast");
+  columns->set_key_lines("1\n2\n3\n\n");
+  columns->add_null_values(2);
+  const ports::ProduceBatch kept = GivenBy(request);
+  std::vector<std::pair<std::optional<absl::string_view>, std::optional<absl::string_view>>> got;
+  for (const ports::OutgoingRecord& record : kept.records) got.emplace_back(record.key, record.value);
+  EXPECT_THAT(got, testing::ElementsAre(testing::Pair("1", "{\"a\":1}"), testing::Pair("2", ""),
+                                        testing::Pair("3", std::nullopt), testing::Pair("", "last")));
+}
+
+TEST_F(UnaryTest, ALineOfATextCountsAsOne) {
+  v1::ProduceRequest request = Request();
+  request.mutable_columns()->set_value_lines(std::string(kMaxRequestEntries, '\n'));
+  v1::ProduceResponse response;
+  const grpc::Status status = Produce(request, &response);
+  EXPECT_EQ(status.error_code(), grpc::StatusCode::RESOURCE_EXHAUSTED) << status.error_message();
+  EXPECT_THAT(status.error_message(), HasSubstr("more than 500000 texts"));
 }
 
 TEST_F(UnaryTest, RefusesColumnsThatDoNotFitTogether) {
@@ -141,7 +169,10 @@ TEST_F(UnaryTest, RefusesColumnsThatDoNotFitTogether) {
     EXPECT_EQ(status.error_code(), grpc::StatusCode::INVALID_ARGUMENT);
     EXPECT_THAT(status.error_message(), HasSubstr(text));
   };
-  refused([](v1::ProduceColumns* c) { c->add_value_bytes("b"); }, "both");
+  refused([](v1::ProduceColumns* c) { c->add_value_bytes("b"); },
+          "more than one of the text, the bytes and the lines column of its values");
+  refused([](v1::ProduceColumns* c) { c->set_value_lines("b"); }, "more than one of");
+  refused([](v1::ProduceColumns* c) { c->set_key_lines("1\n2\n"); }, "2 keys for 1 records");
   refused([](v1::ProduceColumns* c) { c->add_null_values(1); }, "null_values");
   refused([](v1::ProduceColumns* c) { c->add_null_keys(0); }, "null_keys");
   refused(
