@@ -93,15 +93,23 @@ class Load:
     @contextmanager
     def fault(self, what: str, repeats: bool = True, zombies: bool = False,
               aftermath_s: float = 0) -> Iterator[None]:
-        """Notes what the block does; ends when records of after the block are finished.
+        """Notes what the block does; ends when records of after the block are finished and commits go on.
 
-        With several members that may be another's: `aftermath_s` is how long the
-        one that was hit may take to notice.
+        While a coordinator is away, records are finished that nobody can commit:
+        a member that is out of its group by then gets them again. With several
+        members that may be another's: `aftermath_s` is how long the one that was
+        hit may take to notice.
         """
         begin = time.monotonic()
         yield
+        committed = self._committed()
         self.wait_progress()
+        wait_until(lambda: self._committed() > committed, 90, "commits go on", 0.1)
         self.history.faults.append(Fault(what, begin, time.monotonic() + aftermath_s, repeats, zombies))
+
+    def _committed(self) -> int:
+        """How many records lie below the commits that were seen last."""
+        return sum({each.partition: each.offset for each in list(self.history.samples)}.values())
 
     def finish(self, patience_s: float = 90) -> Verdict:
         """Ends the load, waits until the group has committed all of it, and judges.
