@@ -13,7 +13,7 @@ from pathlib import Path
 
 import datapy_kafka
 import pytest
-from datapy_kafka import _acks, _cli, _install
+from datapy_kafka import _acks, _cli, _grpc, _install
 from datapy_kafka._acks import Outbox
 from datapy_kafka.v1 import sidecar_pb2 as pb
 from fake_sidecar import make_columns
@@ -243,3 +243,26 @@ def test_after_a_failure_that_is_retried_acks_leave_without_a_pause(monkeypatch,
         next(frames)
         unpaused += not pauses
     assert unpaused == eager
+
+
+def test_grpc_s_poller_is_chosen_for_this_process_alone():
+    code = ("import datapy_kafka, grpc, os; grpc.insecure_channel('localhost:1').close(); "
+            "print(os.environ.get('GRPC_EXPERIMENTS'))")
+    env = {name: value for name, value in os.environ.items() if name != "GRPC_EXPERIMENTS"}
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, env=env, check=True)
+    assert (done.stdout, done.stderr) == ("None\n", "")
+
+
+@pytest.mark.parametrize(("version", "present", "setting", "chosen"), [
+    ("1.80.0", False, None, True), ("1.85.3", False, None, True),
+    ("1.78.0", False, None, False), ("1.86.0", False, None, False), ("2.0.0", False, None, False),
+    ("unknown", False, None, False), ("1.85.3", True, None, False), ("1.85.3", False, "", False)])
+def test_grpc_s_poller_is_left_where_it_is_chosen_or_not_known(monkeypatch, version, present, setting, chosen):
+    monkeypatch.setattr("importlib.metadata.version", lambda _name: version)
+    if not present:
+        monkeypatch.delitem(sys.modules, "grpc")
+    if setting is None:
+        monkeypatch.delenv("GRPC_EXPERIMENTS", raising=False)
+    else:
+        monkeypatch.setenv("GRPC_EXPERIMENTS", setting)
+    assert _grpc._reads_on_another_thread() is chosen

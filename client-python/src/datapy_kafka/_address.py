@@ -4,11 +4,10 @@ from __future__ import annotations
 
 import os
 import threading
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from typing import Any
 
-import grpc
-
+from ._grpc import grpc
 from .v1 import sidecar_pb2 as pb
 
 ENVIRONMENT_VARIABLE = "DATAPY_KAFKA_ADDRESS"
@@ -54,11 +53,14 @@ class Stub:
         self.produce = self.channel.unary_unary(
             _SERVICE + "Produce", response_deserializer=pb.ProduceResponse.FromString)
         self.get_status = self._unary("GetStatus", pb.GetStatusRequest, pb.GetStatusResponse)
-        self.consume: Callable[..., Any] = self.channel.stream_stream(
+
+    def consume(self, requests: Iterator[pb.ConsumeRequest], receive: Callable[[bytes], pb.ConsumeResponse]) -> Any:
+        """Begins a Consume call; `receive` parses each response, in order, on gRPC's thread."""
+        return self.channel.stream_stream(
             _SERVICE + "Consume",
             request_serializer=pb.ConsumeRequest.SerializeToString,
-            response_deserializer=pb.ConsumeResponse.FromString,
-        )
+            response_deserializer=receive,
+        )(requests)
 
     def _unary(self, name: str, request: Any, response: Any) -> Any:
         return self.channel.unary_unary(

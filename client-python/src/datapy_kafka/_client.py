@@ -8,12 +8,11 @@ from collections.abc import Callable, Mapping, Sequence
 from types import TracebackType
 from typing import Any
 
-import grpc
-
 from ._address import Stub, default_address, shared_stub
 from ._connection import KafkaConnectionConfig, as_connection
 from ._consumer import Consumer
 from ._errors import KafkaTimeout, SidecarUnavailable, from_rpc_error
+from ._grpc import grpc
 from ._options import ConsumeOptions
 from ._producer import ProduceOptions, Producer
 from ._results import ConsumeResult, ProduceResult

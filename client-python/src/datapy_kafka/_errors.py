@@ -5,9 +5,9 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any
 
-import grpc
 from google.protobuf.message import DecodeError
 
+from ._grpc import grpc
 from .v1 import error_pb2
 from .v1 import sidecar_pb2 as pb
 

@@ -6,10 +6,9 @@ import time
 from collections.abc import Iterator
 from typing import Any
 
-import grpc
-
 from ._address import Stub
 from ._errors import SidecarUnavailable, from_rpc_error
+from ._grpc import grpc
 from .v1 import sidecar_pb2 as pb
 
 _DEADLINE_SLACK_S = 2.0

@@ -9,11 +9,10 @@ from collections import deque
 from collections.abc import Callable
 from typing import Any
 
-import grpc
-
 from ._acks import Outbox
 from ._address import Stub
 from ._errors import KafkaSidecarError, for_reason, from_rpc_error, reason_name
+from ._grpc import grpc
 from .v1 import sidecar_pb2 as pb
 
 TopicPartition = tuple[str, int]
@@ -23,9 +22,9 @@ Log = logging.Logger | logging.LoggerAdapter[Any]
 class Session:
     """A Consume call that is open.
 
-    The reading thread fills `frames` in the order of arrival, with None where
-    the handler's thread should look up. `interrupt` says that `voids` or the
-    end has something for it; the handler's thread alone clears it.
+    gRPC's thread fills `frames` in the order of arrival, with None where the
+    handler's thread should look up. `interrupt` says that `voids` or the end
+    has something for it; the handler's thread alone clears it.
     """
 
     def __init__(self, stub: Stub, start: pb.Start, log: Log,
@@ -47,7 +46,7 @@ class Session:
         self._log = log
         self._on_committed = on_committed
         self._last_id = 0
-        self._call = stub.consume(iter(self.outbox))
+        self._call = stub.consume(iter(self.outbox), self._receive)
         self._thread = threading.Thread(target=self._read, name="datapy-kafka-reader", daemon=True)
 
     def open(self) -> None:
@@ -80,15 +79,42 @@ class Session:
         self.outbox.cancel()
         self._thread.join()
 
+    def _receive(self, data: bytes) -> pb.ConsumeResponse:
+        """Takes a frame on gRPC's thread, which holds its lock, for the handler's thread.
+
+        Each thread between the two would make a record wait for the interpreter. What
+        may take long, as a line of the log, is left to the reading thread.
+        """
+        response = pb.ConsumeResponse.FromString(data)
+        if response.HasField("columns"):
+            columns = response.columns
+            self._last_id = columns.first_delivery_id + len(columns.offsets) - 1
+            self.frames.put(columns)
+            return response
+        kind = response.WhichOneof("frame")
+        if kind == "started":
+            self.started = response.started
+            self.outbox.window = response.started.max_in_flight_records
+            self.frames.put(None)
+        elif kind == "revoked":
+            revoked = response.revoked
+            partitions = [(one.topic, one.partition) for one in revoked.partitions]
+            self.voids.append((partitions, self._last_id, 0 if revoked.lost else revoked.revocation_id))
+            self.look_up()
+        elif kind == "withdrawn":
+            void = response.withdrawn
+            self.voids.append(([(void.topic, void.partition)], void.through_delivery_id, 0))
+            self.look_up()
+        elif kind == "draining":
+            self.draining = True
+            self.look_up()
+        return response
+
     def _read(self) -> None:
         try:
             for response in self._call:
-                if response.HasField("columns"):
-                    columns = response.columns
-                    self._last_id = columns.first_delivery_id + len(columns.offsets) - 1
-                    self.frames.put(columns)
-                else:
-                    self._control(response)
+                if not response.HasField("columns"):
+                    self._tell(response)
         except grpc.RpcError as error:
             self.error = self.error or from_rpc_error(error, self._address)
         finally:
@@ -96,31 +122,21 @@ class Session:
             self.ended.set()
             self.look_up()
 
-    def _control(self, response: pb.ConsumeResponse) -> None:
+    def _tell(self, response: pb.ConsumeResponse) -> None:
         kind = response.WhichOneof("frame")
-        if kind == "started":
-            self.started = response.started
-            self.outbox.window = response.started.max_in_flight_records
-            self.frames.put(None)
-        elif kind == "committed":
+        if kind == "committed":
             self._take_commits(response.committed.partitions)
-        elif kind == "revoked":
-            self._revoked(response.revoked)
-        elif kind == "withdrawn":
-            void = response.withdrawn
-            self.voids.append(([(void.topic, void.partition)], void.through_delivery_id, 0))
-            self.look_up()
         elif kind == "assigned":
             self.joined = True
             self._log.info("Assigned: %s", _names(response.assigned.partitions))
+        elif kind == "revoked":
+            self._log.info("%s: %s", "Lost" if response.revoked.lost else "Revoked",
+                           _names(response.revoked.partitions))
         elif kind == "notice":
             notice = response.notice
             self._trouble = for_reason(reason_name(notice.reason), notice.message)
             level = logging.WARNING if notice.severity == pb.SEVERITY_WARNING else logging.INFO
             self._log.log(level, "%s (%s)", notice.message, reason_name(notice.reason))
-        elif kind == "draining":
-            self.draining = True
-            self.look_up()
         elif kind == "stopped":
             self.stopped = response.stopped
             self._take_commits(response.stopped.committed)
@@ -128,12 +144,6 @@ class Session:
     def _take_commits(self, partitions: Any) -> None:
         for one in partitions:
             self._on_committed((one.topic, one.partition), one.offset)
-
-    def _revoked(self, revoked: pb.Revoked) -> None:
-        self._log.info("%s: %s", "Lost" if revoked.lost else "Revoked", _names(revoked.partitions))
-        partitions = [(one.topic, one.partition) for one in revoked.partitions]
-        self.voids.append((partitions, self._last_id, 0 if revoked.lost else revoked.revocation_id))
-        self.look_up()
 
 
 def _keep_memory_of_frames() -> None:

@@ -4,9 +4,8 @@ from __future__ import annotations
 
 import time
 
-import grpc
-
 from ._address import Stub
+from ._grpc import grpc
 from ._options import ConsumeOptions
 from ._results import ConsumeResult
 from ._session import Log, TopicPartition
