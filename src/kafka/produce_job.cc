@@ -26,12 +26,11 @@ void ProduceJob::Prepare() {
   for (const ports::Header& header : batch.headers) AddHeader(headers.get(), header);
 }
 
-void ProduceJob::Settle(size_t index, int32_t partition, int64_t offset) {
+void ProduceJob::Settle(size_t index, size_t bytes, int32_t partition, int64_t offset) {
   if (answered()) return;
   settled[index] = true;
-  const ports::OutgoingRecord& record = batch.records[index];
   ++result.succeeded;
-  result.bytes += record.key.value_or("").size() + record.value.value_or("").size();
+  result.bytes += bytes;
   if (batch.mode != ports::ProduceMode::kDelivered) return;
   result.partitions[index] = partition;
   result.offsets[index] = offset;

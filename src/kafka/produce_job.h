@@ -40,7 +40,9 @@ struct ProduceJob {
 
   // Makes room for the outcomes, once.
   void Prepare();
-  void Settle(size_t index, int32_t partition, int64_t offset);
+  // The record, of so many bytes of key and value, is written. The record itself
+  // is not looked at: it has left the processor's caches by now.
+  void Settle(size_t index, size_t bytes, int32_t partition, int64_t offset);
   void Fail(size_t index, const TranslatedError& error);
   // Calls `done`, once.
   void Answer(uint64_t earlier_failures);

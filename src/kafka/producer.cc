@@ -234,8 +234,9 @@ void Producer::TakeReport(const rd_kafka_message_t& message) {
   if (message.err == RD_KAFKA_RESP_ERR_NO_ERROR) {
     refusal_.reset();
     delivered_.fetch_add(1, std::memory_order_relaxed);
-    delivered_bytes_.fetch_add(message.len + message.key_len, std::memory_order_relaxed);
-    if (!enqueued_mode) job.Settle(index, message.partition, message.offset);
+    const size_t bytes = message.len + message.key_len;
+    delivered_bytes_.fetch_add(bytes, std::memory_order_relaxed);
+    if (!enqueued_mode) job.Settle(index, bytes, message.partition, message.offset);
     return;
   }
   failed_.fetch_add(1, std::memory_order_relaxed);

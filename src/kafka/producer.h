@@ -73,8 +73,9 @@ class Producer final : public ports::RecordSink {
   void GiveJobs() ABSL_EXCLUSIVE_LOCKS_REQUIRED(work_);
   // False when librdkafka's queue is full.
   bool GiveRecords(ProduceJob& job) ABSL_EXCLUSIVE_LOCKS_REQUIRED(work_);
-  rd_kafka_resp_err_t GiveRecord(ProduceJob& job, size_t index, rd_kafka_topic_t* topic, std::string& text)
-      ABSL_EXCLUSIVE_LOCKS_REQUIRED(work_);
+  // `now_ms`: the time of a record that has none of its own.
+  rd_kafka_resp_err_t GiveRecord(ProduceJob& job, size_t index, rd_kafka_topic_t* topic, int64_t now_ms,
+                                 std::string& text) ABSL_EXCLUSIVE_LOCKS_REQUIRED(work_);
   rd_kafka_topic_t* TopicHandle(const std::string& name) ABSL_EXCLUSIVE_LOCKS_REQUIRED(work_);
   void TakeReports() ABSL_EXCLUSIVE_LOCKS_REQUIRED(work_);
   void NoteRefusal(rd_kafka_resp_err_t code, TranslatedError error) ABSL_EXCLUSIVE_LOCKS_REQUIRED(work_);

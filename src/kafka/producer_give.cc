@@ -45,15 +45,20 @@ bool Producer::GiveRecords(ProduceJob& job) {
     return true;
   }
   std::string text;
+  // One for the batch: librdkafka would ask the clock for each record.
+  const int64_t now_ms = absl::ToUnixMillis(absl::Now());
   size_t unseen = 0;
   while (job.next < count) {
     const size_t index = job.next;
-    const rd_kafka_resp_err_t code = GiveRecord(job, index, topic, text);
+    const rd_kafka_resp_err_t code = GiveRecord(job, index, topic, now_ms, text);
     if (code == RD_KAFKA_RESP_ERR__QUEUE_FULL) return false;
     ++job.next;
     if (code == RD_KAFKA_RESP_ERR_NO_ERROR) {
       ++job.outstanding;
-      if (job.batch.mode == ports::ProduceMode::kEnqueued) job.Settle(index, -1, -1);
+      if (job.batch.mode == ports::ProduceMode::kEnqueued) {
+        const ports::OutgoingRecord& record = job.batch.records[index];
+        job.Settle(index, record.key.value_or("").size() + record.value.value_or("").size(), -1, -1);
+      }
     } else {
       queued_.fetch_sub(1, std::memory_order_relaxed);
       failed_.fetch_add(1, std::memory_order_relaxed);
@@ -68,7 +73,7 @@ bool Producer::GiveRecords(ProduceJob& job) {
   return true;
 }
 
-rd_kafka_resp_err_t Producer::GiveRecord(ProduceJob& job, size_t index, rd_kafka_topic_t* topic,
+rd_kafka_resp_err_t Producer::GiveRecord(ProduceJob& job, size_t index, rd_kafka_topic_t* topic, int64_t now_ms,
                                          std::string& text) {
   const ports::OutgoingRecord& record = job.batch.records[index];
   std::array<rd_kafka_vu_t, 7> args;
@@ -86,7 +91,7 @@ rd_kafka_resp_err_t Producer::GiveRecord(ProduceJob& job, size_t index, rd_kafka
   key.u.mem.ptr = Bytes(record.key);
   key.u.mem.size = record.key.value_or("").size();
   next(RD_KAFKA_VTYPE_OPAQUE).u.ptr = &job.slots[index];
-  if (record.timestamp_ms >= 0) next(RD_KAFKA_VTYPE_TIMESTAMP).u.i64 = record.timestamp_ms;
+  next(RD_KAFKA_VTYPE_TIMESTAMP).u.i64 = record.timestamp_ms >= 0 ? record.timestamp_ms : now_ms;
   HeadersPtr headers;
   if (job.headers != nullptr || !record.headers.empty()) {
     headers.reset(job.headers != nullptr ? rd_kafka_headers_copy(job.headers.get())

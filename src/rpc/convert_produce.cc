@@ -1,6 +1,5 @@
 #include "convert_produce.h"
 
-#include <algorithm>
 #include <optional>
 #include <utility>
 #include <vector>
@@ -59,7 +58,14 @@ void ReadRows(const v1::ProduceRows& rows, std::vector<ports::OutgoingRecord>* r
 }
 
 size_t LineCount(absl::string_view text) {
-  return std::count(text.begin(), text.end(), '\n') + (text.empty() || text.back() == '\n' ? 0 : 1);
+  size_t count = 0;
+  // find() is memchr, which is several times as fast as a loop over bytes.
+  for (size_t begin = 0; begin < text.size(); ++count) {
+    const size_t end = text.find('\n', begin);
+    if (end == absl::string_view::npos) return count + 1;
+    begin = end + 1;
+  }
+  return count;
 }
 
 // A column in each of its forms, of which one may be filled.

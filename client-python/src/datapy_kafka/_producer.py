@@ -118,7 +118,8 @@ class Producer:
                 columns.headers = [[*headers, *one] for one in given]
             for first, last in chunks(columns):
                 request = self._request(topic, columns, first, last)
-                yield before + first, before + last, request.SerializeToString() + self._base
+                request.MergeFromString(self._base)  # Behind its bytes it would copy them all.
+                yield before + first, before + last, request.SerializeToString()
             before += len(columns.values)
 
     def _request(self, topic: str, columns: Columns, first: int, last: int) -> pb.ProduceRequest:
