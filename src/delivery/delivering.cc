@@ -118,6 +118,8 @@ void DeliveryMachine::Impl::DropHeld(PartitionState& p) {
   held_bytes_ -= p.held_bytes;
   p.held_bytes = 0;
   p.held.clear();
+  // It may have been what the window was too small for: no ack would open it.
+  if (window_.ReopenIfRoom()) reopens_at_ = absl::InfiniteFuture();
 }
 
 void DeliveryMachine::Impl::UpdateReadable(PartitionState& p) {

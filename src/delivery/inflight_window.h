@@ -35,6 +35,11 @@ class InflightWindow {
   // A record was not admitted.
   void Shut() { shut_ = true; }
   void Reopen() { shut_ = false; }
+  // What was not admitted is gone. Returns whether that opens the window.
+  bool ReopenIfRoom() {
+    if (room_records() > 0 && room_bytes() > 0) shut_ = false;
+    return !shut_;
+  }
 
   bool shut() const { return shut_; }
   size_t records() const { return records_; }

@@ -128,6 +128,7 @@ void SessionLoop::Take(LoopEvent event) {
       source_ready_ = true;  // the window may have room again
       Feed(std::move(*acks));
     } else if (const auto* release = std::get_if<ports::ReleaseFrame>(frame)) {
+      source_ready_ = true;
       Feed(delivery::Released{release->revocation_id});
     } else {
       ReportProgress();

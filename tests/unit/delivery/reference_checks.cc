@@ -196,6 +196,12 @@ void ReferenceModel::CheckCounts(const DeliveryMachine& machine) {
     if (last_[commit.tp] != commit.offset) Wrong("last commit of " + ToText(commit));
   }
   if (machine.free_records() > options_.max_in_flight_records) Wrong("more credits than the window");
+  const bool holds =
+      std::any_of(parts_.begin(), parts_.end(), [](const auto& part) { return Holds(part.second); });
+  if (!draining_ && !holds && HasRoom() && machine.free_records() == 0 &&
+      machine.NextDeadline() == absl::InfiniteFuture()) {
+    Wrong("the window has room, is shut, and nothing will open it");
+  }
 }
 
 }  // namespace datapy_kafka::delivery

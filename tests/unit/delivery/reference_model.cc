@@ -51,7 +51,9 @@ void ReferenceModel::Take(const Polled& event) {
       Part fresh;
       fresh.serial = next_serial_++;
       fresh.readable = part.readable;
+      const bool held = Holds(part);
       part = fresh;
+      if (held && HasRoom()) OpenWindow();
     }
     part.recs.push_back({record});
   }
@@ -195,6 +197,7 @@ void ReferenceModel::BeginDrain(DrainCause cause, absl::Duration timeout) {
 void ReferenceModel::DropHeld(Part& part) {
   part.blocked = false;
   part.limit = 0;
+  if (Holds(part) && HasRoom()) OpenWindow();
   for (Rec& rec : part.recs) {
     if (rec.fate != Fate::kHeld) continue;
     rec.fate = Fate::kLeft;
@@ -203,6 +206,7 @@ void ReferenceModel::DropHeld(Part& part) {
 }
 
 void ReferenceModel::Forget(const TopicPartition& tp) {
+  if (const auto it = parts_.find(tp); it != parts_.end()) DropHeld(it->second);
   parts_.erase(tp);
   for (Pending& pending : pending_) std::erase(pending.tps, tp);
 }
@@ -275,6 +279,20 @@ bool ReferenceModel::Admits(size_t size) const {
          (open < options_.max_in_flight_records && OpenBytes() + size <= options_.max_in_flight_bytes);
 }
 
+bool ReferenceModel::Holds(const Part& part) {
+  return std::any_of(part.recs.begin(), part.recs.end(),
+                     [](const Rec& rec) { return rec.fate == Fate::kHeld; });
+}
+
+bool ReferenceModel::HasRoom() const {
+  return OpenCount() < options_.max_in_flight_records && OpenBytes() < options_.max_in_flight_bytes;
+}
+
+void ReferenceModel::OpenWindow() {
+  shut_ = maybe_shut_ = false;
+  reopens_at_ = absl::InfiniteFuture();
+}
+
 void ReferenceModel::LookAtWindow(size_t open_before) {
   const size_t open = OpenCount(), max = options_.max_in_flight_records;
   const bool quarter =
@@ -285,10 +303,7 @@ void ReferenceModel::LookAtWindow(size_t open_before) {
   } else if (open < open_before && reopens_at_ == absl::InfiniteFuture()) {
     reopens_at_ = now_ + options_.reopen_delay;
   }
-  if (reopens_at_ <= now_) {
-    reopens_at_ = absl::InfiniteFuture();
-    shut_ = maybe_shut_ = false;
-  }
+  if (reopens_at_ <= now_) OpenWindow();
 }
 
 bool ReferenceModel::MayDeliver(const Part& part) const {

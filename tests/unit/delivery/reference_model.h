@@ -97,6 +97,9 @@ class ReferenceModel {
   size_t OpenCount(const Part& part) const;
   size_t OpenBytes() const;
   bool Admits(size_t size) const;
+  static bool Holds(const Part& part);
+  bool HasRoom() const;
+  void OpenWindow();
   // After something was released.
   void LookAtWindow(size_t open_before);
   // Records that wait may have found the window too small for the first of them.
