@@ -106,22 +106,29 @@ std::vector<ports::SourceEvent> Consumer::Poll(size_t max_records, size_t max_by
   commits_->SendDue();
   if (restart_at_.has_value() && absl::Now() >= *restart_at_) RestartUnpositioned();
   if (max_records == 0 || max_bytes == 0) return events;
-  // In turns that go on with the next Poll: long runs of one partition cost the
-  // daemon and the job less than a few records of each.
+  // In turns, and one that the budget cuts short goes on with the next Poll:
+  // long runs of one partition cost the daemon and the job less than a few
+  // records of each, and nobody is passed over whatever the budgets are.
   Budget budget{max_records, max_bytes};
+  if (turn_left_ == 0) turn_left_ = kTurn;
   for (size_t i = 0; i < partitions_.size() && !budget.spent(); ++i) {
-    Partition& one = *partitions_[next_partition_++ % partitions_.size()];
+    Partition& one = *partitions_[next_partition_ % partitions_.size()];
     if (one.readable) ReadTurn(one, budget, events);
+    if (budget.spent() && turn_left_ > 0) break;
+    ++next_partition_;
+    turn_left_ = kTurn;
   }
   return events;
 }
 
 void Consumer::ReadTurn(Partition& partition, Budget& budget, Events& events) {
   ports::RecordsPolled polled;
+  const auto length = [&partition] { return rd_kafka_queue_length(partition.queue.get()); };
+  const size_t queued = length();
   size_t bytes = 0;
   // Singly: before librdkafka 2.1 batch reads could skip records when a
   // rebalance ran beside them.
-  while (polled.records.size() < kTurn && !budget.spent() && rd_kafka_queue_length(partition.queue.get()) > 0) {
+  while (turn_left_ > 0 && !budget.spent() && length() > 0) {
     rd_kafka_message_t* message = rd_kafka_consume_queue(partition.queue.get(), 0);
     if (message == nullptr) break;  // only control records, which move the position
     if (message->err != RD_KAFKA_RESP_ERR_NO_ERROR) {
@@ -131,21 +138,35 @@ void Consumer::ReadTurn(Partition& partition, Budget& budget, Events& events) {
       continue;
     }
     ports::RecordPtr record = MakeRecord(message, client_);
+    --turn_left_;
     --budget.records;
     budget.bytes -= std::min(budget.bytes, record->SizeBytes());
     bytes += record->SizeBytes();
     polled.records.push_back(std::move(record));
   }
+  if constexpr (kNeedsFetchNudge) {
+    // Control records count as well, which are read unseen.
+    const size_t left = length();
+    partition.watch.Read(std::max(polled.records.size(), queued > left ? queued - left : 0), bytes);
+    if (partition.watch.Asks([&] { return left == 0 && IsAtEnd(partition.tp, polled.records); }))
+      Nudge(partition.tp);
+  }
   if (polled.records.empty()) return;
-  if constexpr (kNeedsFetchNudge) WatchQueue(partition, polled.records.size(), bytes);
   polled.tp = partition.tp;
   events.emplace_back(std::in_place_type<ports::RecordsPolled>, std::move(polled));
 }
 
-void Consumer::WatchQueue(Partition& partition, size_t records, size_t bytes) {
-  if (!partition.watch.Read(records, bytes)) return;
+bool Consumer::IsAtEnd(const TopicPartition& tp, const std::vector<ports::RecordPtr>& read) const {
+  if (read.empty()) return false;
+  int64_t low = 0;
+  int64_t high = 0;
+  rd_kafka_get_watermark_offsets(client_->rk(), tp.topic.c_str(), tp.partition, &low, &high);
+  return read.back()->offset.value() + 1 >= high;
+}
+
+void Consumer::Nudge(const TopicPartition& tp) {
   if (nudge_ == nullptr) nudge_ = std::make_unique<FetchNudge>(client_);
-  nudge_->Ask(partition.tp);
+  nudge_->Ask(tp);
 }
 
 void Consumer::ServeGroup(Events& events) {

@@ -82,8 +82,10 @@ class Consumer final : public ports::RecordSource {
   void ReadTurn(Partition& partition, Budget& budget, Events& events);
   void Report(rd_kafka_resp_err_t code, absl::string_view text, const std::string& topic, bool fatal,
               Events& events);
-  // Has fetching go on at once for a queue of which so much was read.
-  void WatchQueue(Partition& partition, size_t records, size_t bytes);
+  // Whether nothing is known to come behind what was read.
+  bool IsAtEnd(const TopicPartition& tp, const std::vector<ports::RecordPtr>& read) const;
+  // Has fetching for the partition go on at once.
+  void Nudge(const TopicPartition& tp);
   // With `latest`: writes where reading begins into the partitions that have no
   // committed offset, so that it can be committed. Blocks, boundedly.
   void PinLatest(rd_kafka_topic_partition_list_t* partitions);
@@ -105,6 +107,7 @@ class Consumer final : public ports::RecordSource {
   std::unique_ptr<Committer> commits_;
   std::vector<std::unique_ptr<Partition>> partitions_;
   size_t next_partition_ = 0;  // whose turn it is
+  size_t turn_left_ = 0;       // records of that turn
   std::optional<Revocation> revocation_;
   std::optional<absl::Time> restart_at_;  // for RestartUnpositioned
   Events pending_;                        // found outside Poll

@@ -28,6 +28,9 @@ inline constexpr bool kNeedsFetchNudge = RD_KAFKA_VERSION < 0x020200ff;
 // A queue that was full is read to its end within the next queue's worth: who
 // has the broker woken at each half of one has done so while it slept. Lengths
 // of the queue would not do, for one that fills and is read between two looks.
+// At the log's end a broker waits for records and does not sleep, unless all of
+// a queue has been read since: there a request would wait behind its fetch, and
+// those of other partitions behind it.
 class QueueWatch {
  public:
   // What a queue holds when librdkafka stops fetching for it.
@@ -36,19 +39,30 @@ class QueueWatch {
     size_t bytes = 0;
   };
 
-  explicit QueueWatch(const Limits& full) : half_{full.records / 2, full.bytes / 2} {}
+  explicit QueueWatch(const Limits& full) : full_(full) {}
 
-  // Takes what was read; whether that makes half a queue since this was last true.
-  bool Read(size_t records, size_t bytes) {
+  // Takes what was read, after which Asks has to be looked at.
+  void Read(size_t records, size_t bytes) {
     read_.records += records;
     read_.bytes += bytes;
-    if (read_.records <= half_.records && read_.bytes <= half_.bytes) return false;
+  }
+  // Whether the broker is to be woken: half a queue has been read since the last
+  // time. `at_end`, called then alone: nothing more is known to be in the log.
+  template <typename AtEnd>
+  bool Asks(AtEnd at_end) {
+    if (!ReadShare(2)) return false;
+    // A quarter is for bytes that librdkafka counts and a record does not have.
+    const bool asks = ReadShare(4, 3) || !at_end();
     read_ = {};
-    return true;
+    return asks;
   }
 
  private:
-  Limits half_;
+  bool ReadShare(size_t parts, size_t of_them = 1) const {
+    return read_.records > full_.records / parts * of_them || read_.bytes > full_.bytes / parts * of_them;
+  }
+
+  Limits full_;
   Limits read_;
 };
 

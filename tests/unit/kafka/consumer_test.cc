@@ -67,15 +67,15 @@ TEST(Consumer, WhatIsNotReadableStaysAndTheGroupLives) {
 TEST(Consumer, PollKeepsItsLimitsAndIsFair) {
   MockKafka kafka;
   kafka.CreateTopic("orders", 2);
-  kafka.Fill("orders", 0, 300);
-  kafka.Fill("orders", 1, 300);
+  kafka.Fill("orders", 0, 3000);
+  kafka.Fill("orders", 1, 3000);
   Member member(kafka.Session("group", {"orders"}));
   member.max_records = 0;
   ASSERT_TRUE(member.RunUntil([&] { return member.partitions() == 2; })) << "group events need no room";
   // Both are fetched, each in one piece.
   ASSERT_TRUE(member.RunUntil([&] {
     size_t fetched = 0;
-    for (const auto& one : member.source().Progress()) fetched += one.high_watermark == Offset(300) ? 1 : 0;
+    for (const auto& one : member.source().Progress()) fetched += one.high_watermark == Offset(3000) ? 1 : 0;
     return fetched == 2;
   }));
   absl::SleepFor(absl::Milliseconds(100));  // from the answer to the queue
@@ -88,17 +88,16 @@ TEST(Consumer, PollKeepsItsLimitsAndIsFair) {
     }
     return counts;
   };
-  // Turn about, whoever was first.
-  std::map<int32_t, size_t> counts;
-  for (int i = 0; i < 2; ++i) {
-    const std::map<int32_t, size_t> turn = poll(100);
-    ASSERT_EQ(turn.size(), 1u);
-    counts.insert(turn.begin(), turn.end());
-  }
-  EXPECT_EQ(counts, (std::map<int32_t, size_t>{{0, 100}, {1, 100}}));
-  // What the one whose turn it is does not have is the other's.
-  EXPECT_EQ(poll(300), (std::map<int32_t, size_t>{{0, 200}, {1, 100}}));
-  EXPECT_EQ(poll(50), (std::map<int32_t, size_t>{{1, 50}}));
+  // A turn has 1,024 records, and goes on with the next poll when there is no
+  // room for all of it: else the one behind it would never have a whole one.
+  const std::map<int32_t, size_t> begun = poll(100);
+  ASSERT_EQ(begun.size(), 1u);
+  const int32_t first = begun.begin()->first, second = 1 - first;
+  EXPECT_EQ(poll(1500), (std::map<int32_t, size_t>{{first, 924}, {second, 576}}));
+  EXPECT_EQ(poll(1500), (std::map<int32_t, size_t>{{second, 448}, {first, 1024}}));
+  EXPECT_EQ(poll(2048), (std::map<int32_t, size_t>{{second, 1024}, {first, 952}}));
+  // The rest is its own who has some.
+  EXPECT_EQ(poll(500), (std::map<int32_t, size_t>{{second, 500}}));
   size_t bytes = 0;
   for (auto& event : member.source().Poll(100, 10)) {
     for (auto& record : std::get<ports::RecordsPolled>(event).records) bytes += record->SizeBytes();
