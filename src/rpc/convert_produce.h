@@ -20,8 +20,9 @@ struct ProduceCall {
   ports::ProduceBatch batch;
 };
 
-// Lines of the request's columns: records that ParseRequest does not see.
-size_t CountLines(const v1::ProduceRequest& request);
+// Lines of the request's columns, records that ParseRequest does not see; no more are
+// counted than shows that there are more than `most`.
+size_t CountLines(const v1::ProduceRequest& request, size_t most);
 
 // Checks the request and makes a batch whose views point into it: the batch
 // owns the request. Errors name everything that is wrong.

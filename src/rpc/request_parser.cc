@@ -44,7 +44,7 @@ bool Count(CodedInputStream* in, const Descriptor* type, size_t* left) {
 absl::Status TooManyEntries(const google::protobuf::Message& message) {
   return ErrorBuilder(ErrorReason::kResourceExhausted)
       .Build(absl::StrCat("a ", message.GetDescriptor()->name(), " holds more than ", kMaxRequestEntries,
-                          " texts and messages; send the rest in further ones"));
+                          " texts, lines and messages; send the rest in further ones"));
 }
 
 absl::StatusOr<size_t> ParseRequest(grpc::ByteBuffer* bytes, google::protobuf::Message* message) {

@@ -46,7 +46,7 @@ struct HeldRequest {
 absl::StatusOr<size_t> ParseProduce(grpc::ByteBuffer* bytes, v1::ProduceRequest* message) {
   absl::StatusOr<size_t> entries = ParseRequest(bytes, message);
   if (!entries.ok()) return entries;
-  *entries += CountLines(*message);
+  *entries += CountLines(*message, kMaxRequestEntries);
   if (*entries > kMaxRequestEntries) return TooManyEntries(*message);
   return entries;
 }

@@ -2,11 +2,15 @@
 
 from __future__ import annotations
 
+import gc
+import logging
 import threading
+from unittest.mock import Mock
 
 import datapy_kafka
 import pytest
 from conftest import TIMEOUT_S
+from datapy_kafka._session import Session
 from datapy_kafka.v1 import sidecar_pb2 as pb
 from fake_sidecar import Failure
 import grpc
@@ -317,6 +321,44 @@ def test_connect_timeout_bounds_the_wait(sidecar, consuming):
         consuming(print, connect_timeout_s=0.3).result()
     assert sidecar.address in str(error.value) and "datapy-kafka-sidecar --listen" in str(error.value)
     assert error.value.code == 31 and error.value.result.stop_reason == "error"
+
+
+def test_who_did_not_answer_in_time_is_told():
+    stub = Mock(address="unix:///s.sock")
+    session = Session(stub, pb.Start(), logging.getLogger(), lambda *_: None)
+    session.give_up_joining()
+    assert isinstance(session.error, datapy_kafka.SidecarUnavailable) and session.error.code == 31
+    assert "unix:///s.sock" in str(session.error) and "datapy-kafka-sidecar --listen" in str(session.error)
+    session.started = pb.Started()
+    session.give_up_joining()
+    assert isinstance(session.error, datapy_kafka.KafkaTimeout) and session.error.code == 34
+
+
+def test_an_ended_session_keeps_no_frames(sidecar, consuming):
+    gc.disable()  # A session is in a cycle: this is about what it holds until that is found.
+    try:
+        busy, go_on = threading.Event(), threading.Event()
+
+        def handler(message):
+            busy.set()
+            assert go_on.wait(TIMEOUT_S)
+
+        job = consuming(handler)
+        call = sidecar.next_call()
+        call.started()
+        for first in (0, 10, 20):
+            call.send_records("orders", 0, first, ["v"] * 10)
+        call.wait_until_read()
+        assert busy.wait(TIMEOUT_S)
+        job.controller.request_stop()
+        go_on.set()
+        assert "stop" in call.expect_end()
+        call.finish()
+        job.result()
+        sessions = [one for one in gc.get_objects() if isinstance(one, Session)]
+        assert sessions and all(one.frames.empty() for one in sessions)
+    finally:
+        gc.enable()
 
 
 @pytest.mark.parametrize("code, reason, kind, number", [

@@ -190,6 +190,15 @@ def test_an_answer_that_leaves_records_out_is_no_success(kafka, sidecar):
     with pytest.raises(datapy_kafka.KafkaSidecarError, match="0 of 2 records for 'out'") as error:
         kafka.produce("out", [{}, {}])
     assert error.value.result.failed == 2 and error.value.result.sent == 0
+    told = kafka.produce("out", [{}, {}], on_send_error="log").errors
+    assert [one.retriable for one in told] == [False]
+
+
+def test_keys_travel_as_lines_only_where_values_do(kafka, sidecar):
+    # A daemon that knows no lines would else write all values, without their keys.
+    kafka.produce("out", [b"raw"] * 20, value_format="bytes", key_value="k")
+    (request,) = sidecar.produced
+    assert not request.columns.key_lines and list(request.columns.keys) == ["k"] * 20
 
 
 def test_failures_carry_their_index_over_requests(kafka, sidecar, monkeypatch):

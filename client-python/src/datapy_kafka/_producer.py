@@ -106,7 +106,7 @@ class Producer:
                 if self._options.on_send_error == "raise" or isinstance(error, InvalidArgument):
                     raise
                 result.errors.append(ProduceFailure(topic, answered, error.reason or "UNAVAILABLE",
-                                                    str(error), True))
+                                                    str(error), error.reason != "INTERNAL"))
         return self._finish(result, began, topic)
 
     def _requests(self, topic: str, pieces: Iterator[Columns],
@@ -129,7 +129,8 @@ class Producer:
         fill(wire, "value", values if isinstance(values, Lines) else values[first:last])
         keys = columns.keys[first:last]
         if keys.count(None) < len(keys):
-            fill(wire, "key", keys)
+            # As lines only beside such values: who does not know them answers for no record.
+            fill(wire, "key", keys, may_be_lines=bool(wire.value_lines))
         for index, headers in enumerate(columns.headers[first:last]):
             if headers:
                 wire.headers.add(index=index, headers=[header(one) for one in headers])

@@ -11,7 +11,14 @@ from typing import Any
 
 from ._acks import Outbox
 from ._address import Stub
-from ._errors import KafkaSidecarError, for_reason, from_rpc_error, reason_name
+from ._errors import (
+    KafkaSidecarError,
+    SidecarUnavailable,
+    for_reason,
+    from_rpc_error,
+    reason_name,
+    unreachable_text,
+)
 from ._grpc import grpc
 from .v1 import sidecar_pb2 as pb
 
@@ -61,10 +68,14 @@ class Session:
 
     def give_up_joining(self) -> None:
         """Ends a call that has not joined its group, with what stood in the way."""
-        if not self.joined and not self.ended.is_set():
+        if self.joined or self.ended.is_set():
+            return
+        if self.started is None:
+            self.error = SidecarUnavailable(unreachable_text(self._address, "within connect_timeout_s"))
+        else:
             self.error = self._trouble or for_reason(
                 "TIMED_OUT", "the group did not let this consumer in within connect_timeout_s")
-            self._call.cancel()
+        self._call.cancel()
 
     def close(self, timeout_s: float) -> bool:
         """Half-closes and waits for the daemon's last word; returns whether it came."""
@@ -78,6 +89,7 @@ class Session:
         self._call.cancel()
         self.outbox.cancel()
         self._thread.join()
+        self.frames = queue.SimpleQueue()  # The call keeps this session until Python looks for cycles.
 
     def _receive(self, data: bytes) -> pb.ConsumeResponse:
         """Takes a frame on gRPC's thread, which holds its lock, for the handler's thread.

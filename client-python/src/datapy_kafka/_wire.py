@@ -20,7 +20,7 @@ def header(header: tuple[str, bytes | None]) -> pb.Header:
     return pb.Header(name=header[0], value=header[1])
 
 
-def fill(wire: pb.ProduceColumns, name: str, cells: list[Cell] | Lines) -> None:
+def fill(wire: pb.ProduceColumns, name: str, cells: list[Cell] | Lines, may_be_lines: bool = True) -> None:
     """Writes the column of "value" or "key": as text when every cell is, else as bytes."""
     if isinstance(cells, Lines):
         setattr(wire, f"{name}_lines", cells.text)
@@ -29,7 +29,7 @@ def fill(wire: pb.ProduceColumns, name: str, cells: list[Cell] | Lines) -> None:
         getattr(wire, f"null_{name}s").extend(index for index, cell in enumerate(cells) if cell is None)
         cells = ["" if cell is None else cell for cell in cells]
     try:
-        text = "\n".join(cells) + "\n" if len(cells) >= _LINES_FROM else ""  # type: ignore[arg-type]
+        text = "\n".join(cells) + "\n" if may_be_lines and len(cells) >= _LINES_FROM else ""  # type: ignore[arg-type]
         if text and text.count("\n") == len(cells):
             setattr(wire, f"{name}_lines", text)
         else:
