@@ -94,25 +94,40 @@ void SessionLog::Trouble(const absl::Status& status, bool fatal) {
   }
 }
 
-bool SessionLog::AdmitFailureLine(absl::Time now) {
+void SessionLog::RecordFailed(const delivery::ReportFailure& failure, absl::Time now) {
   if (now - second_began_ >= absl::Seconds(1)) {
+    TellLeftOut();
     second_began_ = now;
     lines_this_second_ = 0;
   }
-  return lines_this_second_++ < kFailureLinesPerSecond;
-}
-
-void SessionLog::RecordFailed(const delivery::ReportFailure& failure, absl::Time now) {
-  if (!AdmitFailureLine(now)) {
-    ++suppressed_;
+  if (lines_this_second_++ < kFailureLinesPerSecond) {
+    spdlog::error("session {}: record {} offset {} attempt {} failed: {}; {}", session_id_,
+                  ToString(failure.tp), failure.offset.value(), failure.attempt, Shown(failure.error),
+                  Describe(failure));
     return;
   }
-  const std::string left_out =
-      suppressed_ == 0 ? "" : absl::StrCat(" (", suppressed_, " more failed records since the last line)");
-  suppressed_ = 0;
-  spdlog::error("session {}: record {} offset {} attempt {} failed: {}; {}{}", session_id_,
-                ToString(failure.tp), failure.offset.value(), failure.attempt, Shown(failure.error),
-                Describe(failure), left_out);
+  const auto [found, is_new] = left_out_.try_emplace(failure.tp, LeftOut{failure.offset, failure.offset});
+  LeftOut& left_out = found->second;
+  left_out.first = std::min(left_out.first, failure.offset);
+  left_out.last = std::max(left_out.last, failure.offset);
+  ++left_out.count;
+}
+
+void SessionLog::KeepHouse(absl::Time now) {
+  if (now - second_began_ >= absl::Seconds(1)) TellLeftOut();
+}
+
+void SessionLog::TellLeftOut() {
+  if (left_out_.empty()) return;
+  uint64_t total = 0;
+  for (const auto& [tp, left_out] : left_out_) total += left_out.count;
+  const std::vector<std::pair<TopicPartition, LeftOut>> list(left_out_.begin(), left_out_.end());
+  spdlog::error("session {}: {} more records failed: {}", session_id_, total,
+                Shorten(list, [](std::string* out, const auto& one) {
+                  absl::StrAppend(out, one.second.count, " of ", ToString(one.first), " at offsets ",
+                                  one.second.first.value(), " to ", one.second.last.value());
+                }));
+  left_out_.clear();
 }
 
 void SessionLog::CommitFailed(const absl::Status& status) {
@@ -130,6 +145,7 @@ void SessionLog::Draining(delivery::DrainCause cause, absl::Duration timeout, si
 
 void SessionLog::Ended(const delivery::Finish& finish, const delivery::Totals& totals, absl::Duration lasted,
                        bool closed_in_time) {
+  TellLeftOut();
   spdlog::info(
       "session {} ended after {}: {}; delivered {}, acked {}, failed {}, retried {}, skipped {}, commits {}",
       session_id_, absl::FormatDuration(absl::Trunc(lasted, absl::Milliseconds(1))), Describe(finish.cause),

@@ -1,9 +1,10 @@
 // What a session writes to the log: one line for every change of state, failed
-// records at most ten a second, a line for what was left out.
+// records at most ten a second, and a line that says which were left out.
 //
 // Owned by a session, on its engine thread.
 #pragma once
 
+#include <map>
 #include <string>
 #include <vector>
 
@@ -23,6 +24,8 @@ class SessionLog {
   void Revoked(const std::vector<TopicPartition>& partitions, bool lost);
   void Trouble(const absl::Status& status, bool fatal);
   void RecordFailed(const delivery::ReportFailure& failure, absl::Time now);
+  // Tells of the failed records that no line named, a second later at the latest.
+  void KeepHouse(absl::Time now);
   void CommitFailed(const absl::Status& status);
   void CommitDelayed(const absl::Status& status);
   void Draining(delivery::DrainCause cause, absl::Duration timeout, size_t in_flight);
@@ -30,13 +33,19 @@ class SessionLog {
              bool closed_in_time);
 
  private:
-  // Whether one more line of failed records may be written in this second.
-  bool AdmitFailureLine(absl::Time now);
+  // Failed records of a partition that no line named.
+  struct LeftOut {
+    Offset first;
+    Offset last;
+    uint64_t count = 0;
+  };
+
+  void TellLeftOut();
 
   const std::string session_id_;
   absl::Time second_began_ = absl::InfinitePast();
   int lines_this_second_ = 0;
-  uint64_t suppressed_ = 0;
+  std::map<TopicPartition, LeftOut> left_out_;
 };
 
 // "the daemon is stopping", for logs.

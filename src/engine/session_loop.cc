@@ -228,6 +228,7 @@ void SessionLoop::KeepHouse(absl::Time now) {
   }
   if (now < next_housekeeping_) return;
   next_housekeeping_ = now + kHousekeeping;
+  log_.KeepHouse(now);
   source_ready_ = true;
   ReportProgress();
 }

@@ -224,7 +224,8 @@ void ConsumeReactor::End(const absl::Status& status) {
     // Here, for gRPC's context may go with the call as soon as others can end it.
     if (!finished_ && status.code() != absl::StatusCode::kCancelled) peer = context_->peer();
   }
-  if (!peer.empty() && MayLog()) {
+  // Each session tells of the daemon's own stop itself.
+  if (!peer.empty() && GetErrorInfo(status).reason != ErrorReason::kShuttingDown && MayLog()) {
     spdlog::warn("a Consume call of {} ends: {}", peer, std::string(status.message()));
   }
   if (session != nullptr) session->OnBroken();
