@@ -119,6 +119,9 @@ def numbers(count: int) -> list[dict[str, int]]:
 def test_a_job_that_fails_and_ends(fleet: Fleet) -> None:
     member = fleet.member("failing")
     member.client.produce("failing", numbers(2000))
+    # Of the same daemon, and well: one group's end is told although another goes on.
+    member.client.produce("beside", numbers(1))
+    member.consume("beside", lambda _: None)
 
     def handler(message: dict[str, Any]) -> dict[str, str]:
         return {"status": "error", "error": "database is locked"} if message["offset"] % 2 else {"status": "success"}
@@ -130,6 +133,9 @@ def test_a_job_that_fails_and_ends(fleet: Fleet) -> None:
                  ("DatapyKafkaProduceFailures", "default"))
     end()
     fleet.expect(("DatapyKafkaNoSession", fleet.about("failing")))
+    firing = f'alertname="DatapyKafkaNoSession", alertstate="firing", instance="{member.instance}"'
+    ended = fleet.prometheus.query(f"ALERTS{{{firing}}}")
+    assert [each["metric"]["group"] for each in ended] == ["failing"]
 
 
 def test_a_job_that_hangs_and_a_stop_that_waits_for_it(fleet: Fleet) -> None:

@@ -89,6 +89,8 @@ def test_the_image_tells_what_it_is(image: str) -> None:
     labels = config["Labels"]
     assert labels["org.opencontainers.image.licenses"] == "Apache-2.0"
     assert labels["org.opencontainers.image.version"] == _project_version()
+    # The manifests and docs/grpcurl.md count on it.
+    assert "DATAPY_KAFKA_REFLECTION=false" in config["Env"]
     assert not any("PASSWORD" in each or "proxy" in each.lower() for each in config["Env"])
 
 

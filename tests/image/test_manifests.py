@@ -4,15 +4,17 @@ from __future__ import annotations
 
 import copy
 import json
+import re
 import subprocess
 from pathlib import Path
 from typing import Any
 
+import grpc
 import kubernetes_validate
 import pytest
 import yaml
 from support.paths import ROOT
-from support.sidecar import sidecar_binary
+from support.sidecar import Sidecar, sidecar_binary
 
 from image.tools import OPENSHIFT, OVERLAYS, manifests, one
 
@@ -144,6 +146,34 @@ def test_job_and_daemon_meet_at_the_socket(overlay: str) -> None:
     # The job sees no credential of Kafka.
     job = next(each for each in containers(spec) if each["name"] == "consumer")
     assert "secret" not in json.dumps(job).lower()
+
+
+def image_environment() -> dict[str, str]:
+    """What the daemon's image sets; test_image.py looks at the image itself."""
+    block = re.search(r"^ENV ((?:.*\\\n)*.*)$", (ROOT / "deploy/Dockerfile").read_text().split("\nFROM ")[-1], re.MULTILINE)
+    assert block is not None
+    return dict(each.split("=", 1) for each in block[1].replace("\\\n", " ").split())
+
+
+def describes_itself(value: str, arguments: list[str]) -> bool:
+    """Whether a daemon with DATAPY_KAFKA_REFLECTION of that value answers a call of reflection."""
+    settings = {"DATAPY_KAFKA_REFLECTION": value}
+    with Sidecar("reflection", None, ["--dev_broker", *arguments], settings) as daemon, daemon.api() as api:
+        ask = api.channel.stream_stream("/grpc.reflection.v1alpha.ServerReflection/ServerReflectionInfo")
+        try:
+            return b"datapy_kafka.v1.KafkaSidecar" in next(ask(iter([b"\x3a\x01*"]), timeout=10))
+        except grpc.RpcError as error:
+            assert error.code() == grpc.StatusCode.UNIMPLEMENTED
+            return False
+
+
+@pytest.mark.parametrize("overlay", OVERLAYS)
+def test_reflection_is_off_until_the_environment_turns_it_on(overlay: str) -> None:
+    """By the image alone: an argument would win over the variable that docs/grpcurl.md says to set."""
+    arguments = [each for each in sidecar(overlay)["args"] if "reflection" in each]
+    assert not [each for each in sidecar(overlay)["env"] if each["name"] == "DATAPY_KAFKA_REFLECTION"]
+    assert not describes_itself(image_environment()["DATAPY_KAFKA_REFLECTION"], arguments)
+    assert describes_itself("true", arguments)
 
 
 @pytest.mark.parametrize("overlay", OVERLAYS)
