@@ -24,7 +24,8 @@ class SessionLog {
   void Revoked(const std::vector<TopicPartition>& partitions, bool lost);
   void Trouble(const absl::Status& status, bool fatal);
   void RecordFailed(const delivery::ReportFailure& failure, absl::Time now);
-  // Tells of the failed records that no line named, a second later at the latest.
+  // Tells of the failed records that no line named, a second after the first line
+  // of those that did.
   void KeepHouse(absl::Time now);
   void CommitFailed(const absl::Status& status);
   void CommitDelayed(const absl::Status& status);

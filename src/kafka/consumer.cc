@@ -69,7 +69,8 @@ Consumer::Consumer(const config::SessionOptions& options, std::shared_ptr<Client
       max_poll_interval_(max_poll_interval),
       client_(std::move(client)),
       queue_limits_(QueueLimits(client_->rk())),
-      commits_(std::make_unique<Committer>(client_, std::move(gate))) {
+      commits_(std::make_unique<Committer>(client_, std::move(gate))),
+      turn_left_(kTurn) {
   rd_kafka_poll_set_consumer(client_->rk());
   group_queue_.reset(rd_kafka_queue_get_consumer(client_->rk()));
   client_->WakeOn(group_queue_.get());
@@ -110,7 +111,6 @@ std::vector<ports::SourceEvent> Consumer::Poll(size_t max_records, size_t max_by
   // long runs of one partition cost the daemon and the job less than a few
   // records of each, and nobody is passed over whatever the budgets are.
   Budget budget{max_records, max_bytes};
-  if (turn_left_ == 0) turn_left_ = kTurn;
   for (size_t i = 0; i < partitions_.size() && !budget.spent(); ++i) {
     Partition& one = *partitions_[next_partition_ % partitions_.size()];
     if (one.readable) ReadTurn(one, budget, events);

@@ -107,7 +107,7 @@ class Consumer final : public ports::RecordSource {
   std::unique_ptr<Committer> commits_;
   std::vector<std::unique_ptr<Partition>> partitions_;
   size_t next_partition_ = 0;  // whose turn it is
-  size_t turn_left_ = 0;       // records of that turn
+  size_t turn_left_;           // records of that turn
   std::optional<Revocation> revocation_;
   std::optional<absl::Time> restart_at_;  // for RestartUnpositioned
   Events pending_;                        // found outside Poll

@@ -7,6 +7,7 @@
 
 #include "absl/strings/numbers.h"
 #include "absl/time/time.h"
+#include "kafka/client_conf.h"
 
 namespace datapy_kafka::kafka {
 namespace {
@@ -21,11 +22,8 @@ constexpr absl::Duration kPatience = absl::Milliseconds(100);
 
 // 0 for a property that has no such value.
 size_t NumberOf(const rd_kafka_conf_t* conf, const char* property) {
-  char text[32] = "";
-  size_t size = sizeof text;
   size_t number = 0;
-  if (rd_kafka_conf_get(conf, property, text, &size) != RD_KAFKA_CONF_OK) return 0;
-  return absl::SimpleAtoi(text, &number) ? number : 0;
+  return absl::SimpleAtoi(GetSetting(conf, property), &number) ? number : 0;
 }
 
 }  // namespace
